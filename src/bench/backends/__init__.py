@@ -1,0 +1,1 @@
+"""The engines: one module each, and the only importer of its driver."""

@@ -1,0 +1,222 @@
+"""What an engine must do to be measured.
+
+A `Backend` is a frozen, picklable description. A `Database` is opened once per process. A `Session` belongs to one
+client. Backends never time themselves: the driver loop does, around them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
+
+from bench.backends import ddl
+from bench.model import ErrorClass, Namespace, Paramstyle, Row, Statement, Table, TableFacts, Value
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Call: TypeAlias = Callable[[Sequence[Value]], Sequence[Row]]
+"""Sends a prepared statement with the values in the driver's order and gives the whole result.
+
+A statement without a result gives a sequence whose length is the number of rows it changed.
+"""
+
+Say: TypeAlias = Callable[[str], None]
+"""Takes one line for the user, such as `PostgreSQL 18.6 started on port 40123`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What an engine and its driver can do. Data, recorded with each run; the code asks this, never a name."""
+
+    dialect: str
+    """sqlglot's name of the SQL dialect."""
+    paramstyle: Paramstyle
+    schemas: bool = True
+    """Tables can live in a named schema; without, their names get a prefix."""
+    transactions: bool = True
+    transactional_ddl: bool = False
+    """DDL takes part in a transaction, so a marker can be written together with what it marks."""
+    foreign_keys: bool = False
+    """Foreign keys are part of the DDL."""
+    isolation_levels: tuple[str, ...] = ()
+    max_processes: int | None = None
+    """Greatest number of processes that can have the database open; None: not limited."""
+    max_sessions: int | None = None
+    ingest_sessions: int = 1
+    """How many calls of `Database.ingest` at once serve it best."""
+    cancel: bool = False
+    """`Session.cancel` ends a running statement."""
+    explain: str = ""
+    """What stands before a statement to have it checked and planned without being run; empty: it cannot."""
+    answers: bool = True
+    """Gives real answers; False for an engine that only measures the tool itself."""
+    server_timing: bool = False
+    nonblocking: bool = False
+    arrow_ingest: bool = True
+    emulated: bool = False
+
+
+class Session(ABC):
+    """One client's own line to the database; used by one thread, except `cancel`."""
+
+    @abstractmethod
+    def prepare(self, statement: Statement) -> Call:
+        """Make `statement` ready to be sent often, as cheaply as the driver can."""
+
+    @abstractmethod
+    def begin(self, isolation: str = "") -> None:
+        """Open a transaction; outside of one each statement commits by itself."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """End the open transaction with its changes."""
+
+    @abstractmethod
+    def rollback(self) -> None:
+        """End the open transaction, if there is one, without its changes; never raises on a dead session."""
+
+    @abstractmethod
+    def classify(self, error: Exception) -> ErrorClass:
+        """What an exception of this driver means."""
+
+    def sqlstate(self, error: Exception) -> str | None:
+        """The SQLSTATE, or the engine's own code, of an exception; None where there is none."""
+        return getattr(error, "sqlstate", None)
+
+    def query_id(self) -> str | None:
+        """The engine's name of the statement sent last, where it has one."""
+        return None
+
+    def cancel(self) -> None:  # noqa: B027  # an engine that cannot cancel has nothing to do here
+        """Ask the engine to end what this session runs now; called from another thread."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the session back; may be called twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Database(ABC):
+    """An engine that is open in this process."""
+
+    @abstractmethod
+    def session(self) -> Session:
+        """A new session, in whose default schema the tables of the dataset are found."""
+
+    @abstractmethod
+    def execute(self, sql: str) -> Sequence[Row]:
+        """Send one statement outside of any measurement, committed by itself, and give its whole result."""
+
+    @abstractmethod
+    def apply(self, statements: Sequence[str]) -> None:
+        """Send several statements, in one transaction where the engine's DDL is transactional."""
+
+    @abstractmethod
+    def table_names(self, namespace: Namespace) -> frozenset[str]:
+        """Names of the tables that are there, in lower case and without the namespace's prefix; counts nothing."""
+
+    @abstractmethod
+    def tables(self, namespace: Namespace) -> Mapping[str, TableFacts]:
+        """What is there now: every table of the namespace with its exact row count and its columns' types.
+
+        Names come in lower case and without the namespace's prefix.
+        """
+
+    @abstractmethod
+    def ingest(self, table: Table, namespace: Namespace, batches: Iterator[pa.RecordBatch]) -> int:
+        """Append the rows to an empty table as fast as the engine can; gives how many.
+
+        Called from several threads at once, for different tables or for different parts of one.
+        """
+
+    def analyze(self, table: Table, namespace: Namespace) -> None:  # noqa: B027  # not every engine has such a thing
+        """Bring the optimizer's statistics of a table up to date, where the engine has such a thing."""
+
+    def facts(self) -> Mapping[str, str]:
+        """What the server says of itself: version, settings that matter, where it runs; never a secret."""
+        return {}
+
+    def server_stats(self) -> Mapping[str, float]:
+        """Counters of the server that only grow; their difference over a run is recorded."""
+        return {}
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close everything; may be called twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend(ABC):
+    """The description of a system under test: engine, driver and settings. Frozen and picklable."""
+
+    name: str
+    """The value of the column `backend` in every result."""
+
+    types: ClassVar[Mapping[str, str]] = {}
+    """The engine's name for each logical type that differs from the SQL standard's."""
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What this engine, with these settings, can do."""
+
+    def provision(self, data: str, home: Path, say: Say) -> AbstractContextManager[Backend]:
+        """Bring the server up for as long as the context lasts, and give the description by which to open it.
+
+        Args:
+            data: Name of the data, unique to their fingerprint and fit for a file or a database, for engines that
+                keep each set of data in a place of its own.
+            home: Directory for what is kept between runs.
+            say: Takes what the user should know.
+
+        Raises:
+            ConnectError: The server is not there, or cannot be started.
+        """
+        return _as_it_is(self)
+
+    @abstractmethod
+    def open(self, namespace: Namespace) -> Database:
+        """Open the engine in this process; sessions see the tables of `namespace` by their bare names.
+
+        Raises:
+            MissingDriverError: The driver is not installed.
+            ConnectError: The server does not answer or refuses the login.
+        """
+
+    def namespace(self, schema: str) -> Namespace:
+        """Where the tables of a dataset with this schema name live in this engine."""
+        return Namespace(schema=schema) if self.capabilities.schemas else Namespace(schema="", prefix=f"{schema}_")
+
+    def create_table(self, table: Table, namespace: Namespace) -> str:
+        """The DDL that stands before the data: the bare table."""
+        return ddl.create_table(table, namespace, self.types)
+
+    def after_load(self, table: Table, namespace: Namespace) -> tuple[str, ...]:
+        """The DDL that follows the data: primary key, then secondary indexes."""
+        key = (ddl.add_primary_key(table, namespace),) if table.primary_key else ()
+        return key + tuple(ddl.create_index(table, index, namespace) for index in table.indexes)
+
+    def describe(self) -> str:
+        """One line for the screen, without a secret."""
+        return self.name
+
+
+@contextmanager
+def _as_it_is(backend: Backend) -> Iterator[Backend]:
+    yield backend

@@ -1,0 +1,2 @@
+/* Which companies have shipped most without having been paid? */ SELECT o.company_id AS company_id, COUNT(*) AS orders, ROUND(SUM(o.total), 2) AS unpaid FROM commerce.orders AS o LEFT JOIN commerce.payments AS p ON p.order_id = o.order_id AND p.status = 'settled' WHERE o.status = 'shipped' AND o.ordered_at >= CAST($1 AS DATE) AND p.payment_id IS NULL GROUP BY o.company_id ORDER BY unpaid DESC NULLS FIRST, company_id LIMIT 50;
+-- since

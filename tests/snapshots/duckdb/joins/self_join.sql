@@ -1,0 +1,2 @@
+/* How much credit was granted to customers who were brought by other customers, per pair of segments? */ SELECT r.segment AS referrer, c.segment AS referred, COUNT(*) AS customers, COUNT(c.credit_limit) AS with_credit, ROUND(SUM(c.credit_limit), 2) AS credit FROM commerce.customers AS c JOIN commerce.customers AS r ON r.customer_id = c.referred_by WHERE c.created_at >= CAST($1 AS DATE) GROUP BY r.segment, c.segment ORDER BY referrer, referred;
+-- since

@@ -1,0 +1,2 @@
+/* How many customers ever had an order refunded, and what credit do they have? */ SELECT u.country AS country, u.segment AS segment, COUNT(*) AS customers, ROUND(SUM(u.credit_limit), 2) AS credit FROM commerce.customers AS u WHERE EXISTS(SELECT 1 AS "1" FROM commerce.orders AS o WHERE o.customer_id = u.customer_id AND o.status = 'refunded' AND o.ordered_at >= CAST($1 AS DATE)) GROUP BY u.country, u.segment ORDER BY country, segment;
+-- since

@@ -1,0 +1,2 @@
+UPDATE commerce.customers SET credit_limit = $1, segment = $2 WHERE customer_id = $3;
+-- credit_limit, segment, customer_id

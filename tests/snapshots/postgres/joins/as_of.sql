@@ -1,0 +1,2 @@
+/* What was the state of the company's latest payout when an order was placed that was refunded later? */ SELECT COALESCE(y.status, 'none') AS latest_payout, COUNT(*) AS orders, ROUND(SUM(o.total), 2) AS refunded FROM commerce.orders AS o LEFT JOIN LATERAL (SELECT p.status FROM commerce.payouts AS p WHERE p.company_id = o.company_id AND p.paid_on <= o.ordered_at ORDER BY p.paid_on DESC, p.payout_id DESC LIMIT 1) AS y ON TRUE WHERE o.status = 'refunded' AND o.ordered_at >= CAST($1 AS DATE) GROUP BY COALESCE(y.status, 'none') ORDER BY latest_payout;
+-- since

@@ -1,0 +1,2 @@
+/* Which customers ordered often and much? */ SELECT u.customer_id, u.company_id, COUNT(*) AS orders, ROUND(SUM(o.total), 2) AS invoiced FROM commerce.customers AS u JOIN commerce.orders AS o ON o.customer_id = u.customer_id WHERE o.ordered_at >= CAST($1 AS DATE) GROUP BY u.customer_id, u.company_id HAVING COUNT(*) >= $2 AND SUM(o.total) >= $3 ORDER BY invoiced DESC, u.customer_id LIMIT 100;
+-- since, orders, floor

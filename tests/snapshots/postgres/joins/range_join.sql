@@ -1,0 +1,2 @@
+/* Which orders fell into the period of each payout, and does their sum come near to it? */ SELECT y.payout_id, y.amount, COUNT(*) AS orders, ROUND(SUM(o.total), 2) AS invoiced FROM commerce.payouts AS y JOIN commerce.orders AS o ON o.company_id = y.company_id AND o.ordered_at >= y.period_start AND o.ordered_at < y.period_end WHERE y.payout_id >= CAST($1 AS BIGINT) AND y.payout_id < CAST($1 AS BIGINT) + 100 GROUP BY y.payout_id, y.amount ORDER BY y.payout_id;
+-- first

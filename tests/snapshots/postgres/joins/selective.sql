@@ -1,0 +1,2 @@
+/* What was sold since a day, per channel and state of the order? The day decides how much of both tables takes part. */ SELECT o.channel, o.status, COUNT(*) AS lines, SUM(l.quantity) AS pieces, ROUND(SUM(l.quantity * l.unit_price), 2) AS turnover FROM commerce.orders AS o JOIN commerce.order_lines AS l ON l.order_id = o.order_id WHERE o.ordered_at >= CAST($1 AS DATE) GROUP BY o.channel, o.status ORDER BY o.channel, o.status;
+-- since

@@ -1,0 +1,2 @@
+/* Which customers ordered often and much? */ SELECT u.customer_id AS customer_id, u.company_id AS company_id, COUNT(*) AS orders, ROUND(SUM(o.total), 2) AS invoiced FROM commerce.customers AS u JOIN commerce.orders AS o ON o.customer_id = u.customer_id WHERE o.ordered_at >= CAST(? AS DATE) GROUP BY u.customer_id, u.company_id HAVING COUNT(*) >= ? AND SUM(o.total) >= ? ORDER BY invoiced DESC, customer_id LIMIT 100;
+-- since, orders, floor

@@ -1,0 +1,2 @@
+/* Which fees did payments cost per plan and method? */ SELECT c.plan AS plan, p.method AS method, COUNT(*) AS payments, ROUND(SUM(p.amount), 2) AS settled, ROUND(SUM(p.fee), 2) AS fees FROM commerce.payments AS p JOIN commerce.orders AS o ON o.order_id = p.order_id JOIN commerce.companies AS c ON c.company_id = o.company_id WHERE p.status = 'settled' AND o.ordered_at >= CAST(? AS DATE) GROUP BY c.plan, p.method ORDER BY plan, method;
+-- since

@@ -1,0 +1,2 @@
+/* Which customers ordered often and much? */ SELECT u.customer_id AS customer_id, u.company_id AS company_id, COUNT(*) AS orders, ROUND(SUM(o.total), 2) AS invoiced FROM commerce_customers AS u JOIN commerce_orders AS o ON o.customer_id = u.customer_id WHERE o.ordered_at >= DATE(:since) GROUP BY u.customer_id, u.company_id HAVING COUNT(*) >= :orders AND SUM(o.total) >= :floor ORDER BY invoiced DESC NULLS FIRST, customer_id NULLS LAST LIMIT 100;
+-- since, orders, floor

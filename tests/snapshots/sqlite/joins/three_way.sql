@@ -1,0 +1,2 @@
+/* Which fees did payments cost per plan and method? */ SELECT c.plan AS plan, p.method AS method, COUNT(*) AS payments, ROUND(SUM(p.amount), 2) AS settled, ROUND(SUM(p.fee), 2) AS fees FROM commerce_payments AS p JOIN commerce_orders AS o ON o.order_id = p.order_id JOIN commerce_companies AS c ON c.company_id = o.company_id WHERE p.status = 'settled' AND o.ordered_at >= DATE(:since) GROUP BY c.plan, p.method ORDER BY plan NULLS LAST, method NULLS LAST;
+-- since

@@ -1,0 +1,2 @@
+SELECT commerce_order_lines.order_line_id AS order_line_id, commerce_order_lines.order_id AS order_id, commerce_order_lines.product_id AS product_id, commerce_order_lines.quantity AS quantity, commerce_order_lines.unit_price AS unit_price FROM commerce_order_lines AS commerce_order_lines WHERE commerce_order_lines.order_line_id >= CAST(:first AS INTEGER) AND commerce_order_lines.order_line_id < CAST(:first AS INTEGER) + 50 ORDER BY order_line_id NULLS LAST;
+-- first
