@@ -1,0 +1,305 @@
+"""The directory of one run: written so that a killed run leaves whole files, read without the tool's other parts."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.errors import ResultError
+from bench.results.manifest import (
+    FILE_NAME,
+    SCHEMA_VERSION,
+    RunKey,
+    RunStatus,
+    Stage,
+    clock_anchor,
+    read_manifest,
+    replacing,
+    utc_now,
+    write_manifest,
+)
+from bench.results.schemas import SAMPLES, SCHEMAS, conform, from_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+SAMPLES_FOLDER = "samples"
+SQL_FOLDER = "sql"
+WRITTEN_ONLY_HERE = ("schema_version", "status", "stage", "times", "warnings", "errors", *RunKey.__dataclass_fields__)
+DELTA_ENCODED = {
+    field.name: "DELTA_BINARY_PACKED" for field in SAMPLES if field.type == pa.int64() and field.name != "rows"
+}
+"""Times that grow from row to row: half the bytes and half the seconds of the default encoding."""
+DICTIONARY_ENCODED = [name for name in SAMPLES.names if name not in DELTA_ENCODED and name != "query_id"]
+
+
+def new_run_id() -> str:
+    """A name for a run that no other run has; sorts by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
+class RunWriter:
+    """Writes the directory of one run, and its manifest anew with every step.
+
+    As a context it notes how the run ended: done, failed by an exception, or interrupted.
+    """
+
+    def __init__(
+        self, directory: Path, key: RunKey, facts: Mapping[str, object] | None = None, *, replace: bool = False
+    ) -> None:
+        """Begin a run in `directory`, which is made when it is not there.
+
+        Args:
+            directory: The run's own directory; it may hold files of others.
+            key: The run's key columns.
+            facts: First part of the manifest; see `update`.
+            replace: Remove what an earlier run that is not done left in the directory.
+
+        Raises:
+            ResultError: The directory holds a run already, or cannot be written.
+        """
+        self.directory = directory
+        self.key = key
+        _make_room(directory, replace=replace)
+        self._parts = 0
+        self._content: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "status": RunStatus.RUNNING,
+            "stage": Stage.PREPARE,
+            **key.columns(),
+            "times": {"started_at": utc_now(), "finished_at": None, "anchor": clock_anchor()},
+            "question_hash": None,
+            "sql_hash": None,
+            "config_hash": None,
+            "versions": {"bench": version("bench")},
+            "warnings": [],
+            "errors": [],
+        }
+        self.update(**(facts or {}))
+
+    def update(self, **facts: object) -> None:
+        """Add top-level entries to the manifest or replace them, such as `config`, `capabilities`, `server`, `host`."""
+        taken = [name for name in facts if name in WRITTEN_ONLY_HERE]
+        if taken:
+            raise ResultError(f"{', '.join(taken)} in the manifest cannot be set by `update`")
+        self._content.update(facts)
+        self._save()
+
+    def enter(self, stage: Stage) -> None:
+        """Note that `stage` begins."""
+        self._content["stage"] = stage
+        self._save()
+
+    def warn(self, text: str) -> None:
+        """Add a warning, once."""
+        if text not in self._content["warnings"]:
+            self._content["warnings"].append(text)
+            self._save()
+
+    def fail(self, text: str) -> None:
+        """Add an error; the run is going to end as `failed`."""
+        self._content["errors"].append(text)
+        self._save()
+
+    def finish(self, status: RunStatus) -> None:
+        """Write how the run ended."""
+        self._content["status"] = status
+        self._content["times"]["finished_at"] = utc_now()
+        self._save()
+
+    def write_table(self, name: str, table: pa.Table, **constants: object) -> Path:
+        """Write the published table `name` whole; key columns that it lacks are filled in, and `constants`.
+
+        Raises:
+            ResultError: The table does not fit its published schema, or cannot be written.
+        """
+        return _write_table(self.directory, name, conform(name, table, self.key.columns() | constants))
+
+    def write_rows(self, name: str, rows: Iterable[Mapping[str, object]], **constants: object) -> Path:
+        """Write the published table `name` whole from one mapping per row; otherwise as `write_table`."""
+        return _write_table(self.directory, name, from_rows(name, rows, self.key.columns() | constants))
+
+    def add_samples(self, table: pa.Table, **constants: object) -> Path:
+        """Write the next part of the samples; columns that it lacks come from the key and `constants`."""
+        path = self.directory / SAMPLES_FOLDER / f"part-{self._parts:05d}.parquet"
+        whole = conform("samples", table, self.key.columns() | constants)
+        with replacing(path) as beside:
+            pq.write_table(
+                whole,
+                beside,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=DICTIONARY_ENCODED,
+                column_encoding=DELTA_ENCODED,
+            )
+        self._parts += 1
+        return path
+
+    def write_sql(self, operation: str, text: str) -> Path:
+        """Write the exact text of an operation to `sql/`."""
+        path = self.directory / SQL_FOLDER / f"{operation}.sql"
+        with replacing(path) as beside:
+            beside.write_text(text, encoding="utf-8")
+        return path
+
+    def _save(self) -> None:
+        write_manifest(self.directory, self._content)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._content["status"] != RunStatus.RUNNING:
+            return
+        if isinstance(error, Exception):
+            self.fail(str(error) or type(error).__name__)
+        elif error is not None:
+            self.finish(RunStatus.INTERRUPTED)
+            return
+        self.finish(RunStatus.FAILED if self._content["errors"] else RunStatus.DONE)
+
+
+def fail_run(directory: Path, reason: str) -> None:
+    """Turn a run that was done into a failed one, for a reason that came to light afterwards.
+
+    Raises:
+        ResultError: The directory holds no readable run.
+    """
+    content = read_manifest(directory)
+    errors = content.get("errors", [])
+    write_manifest(directory, {**content, "status": RunStatus.FAILED, "errors": [*errors, reason]})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """The results of one run, as they lie on disk."""
+
+    directory: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def key(self) -> RunKey:
+        """Identity, backend, dataset, workload and load."""
+        return RunKey(**{name: self.manifest[name] for name in RunKey.__dataclass_fields__})
+
+    @property
+    def status(self) -> RunStatus:
+        """How the run ended, if it did."""
+        return RunStatus(self.manifest["status"])
+
+    @property
+    def stage(self) -> str:
+        """How far it came; a `Stage`."""
+        return str(self.manifest["stage"])
+
+    @property
+    def in_progress(self) -> bool:
+        """No end was written: the run is under way, or was killed."""
+        return self.status is RunStatus.RUNNING
+
+    def has(self, name: str) -> bool:
+        """The published table `name` was written."""
+        return bool(self.parts()) if name == "samples" else (self.directory / f"{name}.parquet").is_file()
+
+    def table(self, name: str) -> pa.Table:
+        """The published table `name` of `schemas.SCHEMAS`.
+
+        Raises:
+            ResultError: It was not written, is not whole, or lacks a published column.
+        """
+        if name == "samples":
+            return self.samples()
+        path = self.directory / f"{name}.parquet"
+        if not path.is_file():
+            raise ResultError(f"{self.directory} has no {name}.parquet: the run is {self.status} in stage {self.stage}")
+        return read_table(path, name)
+
+    def parts(self) -> tuple[Path, ...]:
+        """The files of the samples, in the order in which they were written."""
+        return tuple(sorted((self.directory / SAMPLES_FOLDER).glob("part-*.parquet")))
+
+    def samples(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """All samples, or only some of their columns; no rows when none were written.
+
+        Raises:
+            ResultError: A part is not a whole file, or lacks a published column.
+        """
+        chosen = pa.schema([SAMPLES.field(name) for name in columns]) if columns is not None else SAMPLES
+        tables = [read_table(path, "samples", columns) for path in self.parts()]
+        return pa.concat_tables(tables).unify_dictionaries() if tables else chosen.empty_table()
+
+
+def open_run(path: Path | str) -> Run:
+    """The run in the directory `path`; one that is still in progress says so by `in_progress`.
+
+    Raises:
+        ResultError: It is no results directory, its manifest is broken, or a newer version wrote it.
+    """
+    directory = Path(path)
+    return Run(directory=directory, manifest=MappingProxyType(read_manifest(directory)))
+
+
+def read_table(path: Path, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """A Parquet file that holds the published table `name`, or some of its columns.
+
+    Raises:
+        ResultError: The file is not whole, or lacks a published column.
+    """
+    wanted = list(columns) if columns is not None else SCHEMAS[name].names
+    schema = pa.schema([SCHEMAS[name].field(column) for column in wanted])
+    try:
+        with pq.ParquetFile(path) as file:
+            missing = [column for column in wanted if column not in file.schema_arrow.names]
+            table = None if missing else file.read(wanted).cast(schema)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ResultError(f"{path} is not a whole Parquet file: {error}; run the cell again") from error
+    if table is None:
+        raise ResultError(f"{path} lacks the published column {', '.join(missing)} of the table '{name}'")
+    return table
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """Write a small table beside `path`, then put it in its place."""
+    with replacing(path) as beside:
+        pq.write_table(table, beside, compression="zstd")
+
+
+def _write_table(directory: Path, name: str, table: pa.Table) -> Path:
+    path = directory / f"{name}.parquet"
+    write_parquet(path, table)
+    return path
+
+
+def _make_room(directory: Path, *, replace: bool) -> None:
+    if not (directory / FILE_NAME).exists():
+        return
+    if not replace:
+        raise ResultError(f"{directory} holds the results of a run already; choose another directory")
+    if _is_done(directory / FILE_NAME):
+        raise ResultError(f"{directory} holds the results of a run that is done; they are not overwritten")
+    (directory / FILE_NAME).unlink()
+    for folder in (SAMPLES_FOLDER, SQL_FOLDER):
+        shutil.rmtree(directory / folder, ignore_errors=True)
+    for name in SCHEMAS:
+        (directory / f"{name}.parquet").unlink(missing_ok=True)
+
+
+def _is_done(manifest: Path) -> bool:
+    """Of any schema version; a manifest that cannot be read is not worth keeping."""
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(content, dict) and content.get("status") == RunStatus.DONE

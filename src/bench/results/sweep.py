@@ -1,0 +1,144 @@
+"""The directory of a sweep, as it lies on disk: its cells, and all their summaries in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from bench.errors import ResultError
+from bench.results.ledger import LEDGER_NAME, Entry, read_ledger, states
+from bench.results.manifest import FILE_NAME
+from bench.results.run import Run, open_run, read_table, write_parquet
+from bench.results.schemas import CELLS, conform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pyarrow as pa
+
+CELLS_NAME = "cells.parquet"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sweep:
+    """The results of a sweep, as they lie on disk."""
+
+    directory: Path
+    cells: Mapping[str, Entry]
+    """The last state of each cell."""
+    runs: Mapping[str, Run]
+    """The run of each cell that has one."""
+    unreadable: tuple[str, ...] = ()
+    """What is wrong with the runs that cannot be read."""
+
+    def summaries(self) -> pa.Table:
+        """All summaries of the sweep, made from the runs: rows of `schemas.CELLS`."""
+        return gather(self.runs)
+
+
+def open_sweep(path: Path | str) -> Sweep:
+    """The sweep in the directory `path`.
+
+    Raises:
+        ResultError: It is no directory of a sweep, or its ledger is broken.
+    """
+    directory = Path(path)
+    cells = states(read_ledger(directory))
+    runs, unreadable = {}, []
+    for cell, entry in cells.items():
+        folder = directory / (entry.directory or cell)
+        if not (folder / FILE_NAME).exists():
+            continue
+        try:
+            runs[cell] = open_run(folder)
+        except ResultError as error:
+            unreadable.append(str(error))
+    return Sweep(
+        directory=directory, cells=MappingProxyType(cells), runs=MappingProxyType(runs), unreadable=tuple(unreadable)
+    )
+
+
+def gather(runs: Mapping[str, Run]) -> pa.Table:
+    """The summaries of the runs, by cell, as one table `cells`; a run without a summary has no rows in it."""
+    import pyarrow as pa
+
+    tables = [
+        conform(
+            "cells",
+            run.table("summary"),
+            {
+                "cell": cell,
+                "status": run.status.value,
+                "question_hash": run.manifest.get("question_hash"),
+                "sql_hash": run.manifest.get("sql_hash"),
+            },
+        )
+        for cell, run in runs.items()
+        if run.has("summary")
+    ]
+    return pa.concat_tables(tables) if tables else CELLS.empty_table()
+
+
+def write_cells(sweep: Path, runs: Mapping[str, Run]) -> Path:
+    """Write `cells.parquet` from the summaries of all runs."""
+    path = sweep / CELLS_NAME
+    write_parquet(path, gather(runs))
+    return path
+
+
+def read_cells(sweep: Path) -> pa.Table:
+    """`cells.parquet` of a sweep.
+
+    Raises:
+        ResultError: It was not written, or is not whole.
+    """
+    path = sweep / CELLS_NAME
+    if not path.is_file():
+        raise ResultError(f"{sweep} has no {CELLS_NAME}: the sweep did not come to its end")
+    return read_table(path, "cells")
+
+
+def open_results(path: Path | str) -> Run | Sweep:
+    """The sweep or the run in the directory `path`.
+
+    Raises:
+        ResultError: It is neither, or is broken.
+    """
+    directory = Path(path)
+    return open_sweep(directory) if (directory / LEDGER_NAME).is_file() else open_run(directory)
+
+
+def find_runs(paths: Iterable[Path | str]) -> tuple[Run, ...]:
+    """All runs in or below the given directories, each once, in the order of the paths and then of their names.
+
+    Raises:
+        ResultError: A path holds no run, or a run in it cannot be read.
+    """
+    found: dict[Path, Run] = {}
+    for path in map(Path, paths):
+        folders = sorted(manifest.parent for manifest in path.rglob(FILE_NAME)) if path.is_dir() else []
+        if not folders:
+            open_run(path)  # says what is missing
+        found.update({folder.resolve(): open_run(folder) for folder in folders})
+    return tuple(found.values())
+
+
+def latest(outputs: Path) -> Path:
+    """The run or sweep below `outputs` that was started last.
+
+    Raises:
+        ResultError: There is none.
+    """
+    started: dict[str, Path] = {}
+    for manifest in sorted(outputs.rglob(FILE_NAME)):
+        try:
+            run = open_run(manifest.parent)
+            started[str(run.manifest["times"]["started_at"])] = manifest.parent
+        except (ResultError, KeyError, TypeError):
+            continue  # a broken run is not what was asked for
+    if not started:
+        raise ResultError(f"no results below {outputs}; `bench` makes some")
+    last = started[max(started)]
+    return last.parent if (last.parent / LEDGER_NAME).is_file() else last
