@@ -1,0 +1,269 @@
+"""One cell from configuration to results: prepare, verify, run, summarise. Nothing measured is ever lost."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from bench import environment, prepare, stats, verify
+from bench.collect import Collector
+from bench.errors import BenchError, RunError
+from bench.executors.local import CANCEL, Batch, Finished, LocalExecutor
+from bench.plan import Plan, RunConfig, make_plan, question_hash
+from bench.redact import redact_text
+from bench.results import RunWriter, new_run_id, open_run, summary
+from bench.results.manifest import RunKey, Stage
+from bench.run import NS_PER_S, Assignment, Window
+
+if TYPE_CHECKING:
+    from bench.backends.base import Backend, Database
+    from bench.progress import Progress
+    from bench.workload import Workload
+
+LAST_WORDS_S = 10.0
+"""How long samples are awaited after an interruption."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellOutcome:
+    """How a cell ended."""
+
+    status: Literal["done", "failed"]
+    message: str
+    run_id: str
+
+
+def run_cell(config: RunConfig, directory: Path, progress: Progress) -> CellOutcome:
+    """Run one cell and leave its results in `directory`.
+
+    What fails is recorded there and in the outcome. An interruption is recorded too, and passes on.
+
+    Raises:
+        ConfigError, RenderError: The cell cannot be run; nothing was touched.
+        KeyboardInterrupt: The user ended it; what was measured is kept.
+    """
+    plan = make_plan(config)
+    key = RunKey(
+        run_id=new_run_id(),
+        backend=config.backend.name,
+        dataset=config.dataset.name,
+        workload=config.workload.name,
+        load=config.load.name,
+    )
+    try:
+        with RunWriter(directory, key, _facts(config, plan), replace=True) as writer, progress:
+            _Measurement(config=config, plan=plan, writer=writer, progress=progress).run()
+    except BenchError as error:
+        return CellOutcome(status="failed", message=str(error), run_id=key.run_id)
+    except Exception as error:  # noqa: BLE001  # a sweep goes on; the trace is kept beside the results
+        trace = directory / "traceback.txt"
+        trace.write_text(redact_text(traceback.format_exc()), encoding="utf-8")
+        message = f"unexpected {type(error).__name__}: {error}; see {trace}"
+        return CellOutcome(status="failed", message=message, run_id=key.run_id)
+    return CellOutcome(status="done", message="", run_id=key.run_id)
+
+
+def _facts(config: RunConfig, plan: Plan) -> dict[str, object]:
+    """What the manifest says from the start."""
+    return {
+        "config": config.resolved,
+        "config_hash": config.config_hash,
+        "sql_hash": plan.sql_hash,
+        "choices": config.choices,
+        "label": config.label,
+        "seed": config.seed,
+        "repetition": 0,
+        "load_description": config.load.describe(),
+        "open_loop": config.load.open_loop,
+        "capabilities": asdict(config.backend.capabilities),
+        "host": environment.host(),
+        "versions": environment.package_versions(),
+        "git_commit": environment.git_commit(Path.cwd()),
+    }
+
+
+@dataclass(kw_only=True)
+class _Measurement:
+    """The stages of one cell, in their order."""
+
+    config: RunConfig
+    plan: Plan
+    writer: RunWriter
+    progress: Progress
+
+    def run(self) -> None:
+        config = self.config
+        self._write_plan()
+        data = f"{config.dataset.name}_{config.dataset.fingerprint[:12]}" if config.dataset.generated else "bench"
+        with ExitStack() as stack:
+            executor = stack.enter_context(LocalExecutor(config.load.processes))
+            backend = stack.enter_context(config.backend.provision(data, config.home, self.progress.say))
+            with backend.open(self.plan.namespace) as database:
+                workload = self._prepare(backend, database)
+                self._verify(database, workload)
+                before = database.server_stats()
+            self._load(executor, backend, workload)
+            with backend.open(self.plan.namespace) as database:
+                after = database.server_stats()
+            self.writer.update(server_counters={name: after[name] - before[name] for name in before if name in after})
+
+    def _write_plan(self) -> None:
+        for operation in self.plan.operations:
+            texts = [statement.sql.rstrip().rstrip(";") + ";\n" for statement in operation.statements]
+            self.writer.write_sql(operation.name, "\n".join(texts))
+        self.writer.write_rows("audit", [asdict(row) for row in self.plan.audit])
+
+    def _prepare(self, backend: Backend, database: Database) -> Workload:
+        """Bring the data in; gives the workload with its parameters resolved."""
+        self.writer.update(server=dict(database.facts()))
+        preparation = prepare.Preparation(
+            database=database,
+            backend=backend,
+            dataset=self.config.dataset,
+            namespace=self.plan.namespace,
+            home=self.config.home,
+            advance=self.progress.advance,
+            say=self.progress.say,
+            schema_ddl=self.plan.schema_ddl,
+        )
+        state = prepare.prepare(preparation)
+        self.progress.finish()
+        self.writer.write_rows("load", [asdict(load) for load in state.loads])
+        workload = prepare.resolve(self.config.workload, preparation)
+        question = question_hash(self.config, self.plan, workload, state.fingerprint)
+        self.writer.update(
+            data_fingerprint=state.fingerprint,
+            data_facts=dict(state.facts),
+            question_hash=question,
+            data_reused=state.reused,
+        )
+        return workload
+
+    def _verify(self, database: Database, workload: Workload) -> None:
+        self.writer.enter(Stage.VERIFY)
+        if self.config.verify and self.config.backend.capabilities.answers:
+            with database.session() as session:
+                answers = verify.verify(session, self.plan.operations, workload, self.config.seed)
+            self.writer.write_rows("answers", [asdict(answer) for answer in answers])
+            self.progress.say(f"answers: {len(answers)} operations answered, {sum(a.rows for a in answers):,} rows")
+        else:
+            self.writer.warn(
+                "answers were not checked" if not self.config.verify else "this backend gives no real answers"
+            )
+        if not self.plan.read_only and self.config.dataset.generated:
+            prepare.mark_changed(database, self.plan.namespace)
+
+    def _load(self, executor: LocalExecutor, backend: Backend, workload: Workload) -> None:
+        """Run the load, and summarise whatever was measured, also after an interruption or a dead worker."""
+        load = self.config.load
+        executor.assign(
+            Assignment(
+                backend=backend,
+                namespace=self.plan.namespace,
+                operations=self.plan.operations,
+                workload=workload,
+                load=load,
+                seed=self.config.seed,
+                clients=tuple(range(load.clients)),
+            )
+        )
+        self.progress.say(f"load: {load.describe()}")
+        window, messages = executor.drive(lambda start_ns: Window.of(load, start_ns))
+        collector = Collector(
+            operations=[operation.name for operation in self.plan.operations],
+            measure_ns=window.measure_ns,
+            write=lambda table: self.writer.add_samples(table, repetition=0),
+        )
+        self.writer.update(window=asdict(window))
+        self.writer.enter(Stage.WARM_UP if load.warm_up_s else Stage.MEASUREMENT)
+        try:
+            self._gather(messages, collector, window)
+        except KeyboardInterrupt:
+            executor.stop(CANCEL)
+            self._last_words(messages, collector)
+            raise
+        finally:
+            self.progress.finish()
+            collector.flush()
+            self._summarise(collector, window)
+        _demand_success(collector)
+
+    def _gather(self, messages: Iterator[Batch | Finished | None], collector: Collector, window: Window) -> None:
+        workers = []
+        measuring = not self.config.load.warm_up_s
+        for message in messages:
+            if isinstance(message, Batch):
+                collector.add(message.chunk, message.errors)
+            elif isinstance(message, Finished):
+                workers.append(asdict(message.facts))
+            now_ns = time.monotonic_ns()
+            if not measuring and now_ns >= window.measure_ns:
+                measuring = True
+                self.writer.enter(Stage.MEASUREMENT)
+            self._show(collector, window, now_ns)
+        self.writer.update(workers=workers)
+
+    def _show(self, collector: Collector, window: Window, now_ns: int) -> None:
+        measured_s = (min(now_ns, window.end_ns) - window.measure_ns) / NS_PER_S
+        if measured_s <= 0:
+            self.progress.advance("warm-up", (now_ns - window.start_ns) / NS_PER_S, self.config.load.warm_up_s)
+            return
+        rate = collector.measured / max((now_ns - window.measure_ns) / NS_PER_S, 1e-9)
+        note = f"{collector.measured:,} operations, {rate:,.0f}/s" + (
+            f", {collector.failed:,} failed" if collector.failed else ""
+        )
+        self.progress.advance("measure", measured_s, self.config.load.duration_s, note)
+
+    def _last_words(self, messages: Iterator[Batch | Finished | None], collector: Collector) -> None:
+        """Take what the workers had measured when they were told to stop."""
+        give_up_at = time.monotonic() + LAST_WORDS_S
+        for message in messages:
+            if isinstance(message, Batch):
+                collector.add(message.chunk, message.errors)
+            if time.monotonic() > give_up_at:
+                return
+
+    def _summarise(self, collector: Collector, window: Window) -> None:
+        self.writer.enter(Stage.SUMMARY)
+        self.writer.update(operation_errors=collector.known_errors())
+        operations = [operation.name for operation in self.plan.operations]
+        emulated = self.config.backend.capabilities.emulated
+        attempts = summary.attempts(open_run(self.writer.directory).samples(summary.SAMPLE_COLUMNS), operations)
+        summaries = stats.summarize(
+            attempts,
+            operations,
+            start_ns=window.measure_ns,
+            end_ns=min(window.end_ns, max(time.monotonic_ns(), window.measure_ns)),
+            open_loop=self.config.load.open_loop,
+        )
+        price = None if emulated else self.config.price
+        self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=0, emulated=emulated, price=price))
+        seconds = stats.per_second(attempts, operations, start_ns=window.measure_ns)
+        self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=0))
+        for doubt, concerned in _doubts(summaries).items():
+            self.writer.warn(f"{doubt} ({', '.join(concerned)}): {doubt.remedy}")
+
+
+def _doubts(summaries: list[stats.OperationSummary]) -> dict[stats.Doubt, list[str]]:
+    """The operations that each doubt concerns."""
+    found = {doubt: [row.operation for row in summaries if doubt in row.warnings] for doubt in stats.Doubt}
+    return {doubt: concerned for doubt, concerned in found.items() if concerned}
+
+
+def _demand_success(collector: Collector) -> None:
+    """A run that measured nothing, or nothing but errors, is no result.
+
+    Raises:
+        RunError: Nothing succeeded.
+    """
+    if not collector.measured:
+        raise RunError("nothing was measured: no operation started in the measurement interval; raise load.duration_s")
+    if collector.failed == collector.measured:
+        first = collector.known_errors()[0]
+        message = str(first["messages"][0])  # type: ignore[index]  # a known error has at least one message
+        raise RunError(f"all {collector.measured:,} operations failed; '{first['operation']}': {message}")

@@ -1,0 +1,1 @@
+"""Where the load comes from: worker processes of this machine."""

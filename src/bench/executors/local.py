@@ -1,0 +1,265 @@
+"""Worker processes on this machine: spawned early, started at one instant, their samples streamed back.
+
+Messages are tuples over pipes. To a worker: an `Assignment`, then a `Window`, then perhaps `STOP` or `CANCEL`. From a
+worker: `Ready`, any number of `Batch`, then `Finished` - or `Failed` at any time.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Self
+
+from bench.errors import BenchError, RunError
+from bench.record import Chunk, KnownError
+from bench.run import NS_PER_S, Assignment, Crew, Window
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+STOP = "stop"
+CANCEL = "cancel"
+HEAD_START_S = 0.05
+"""Between the order to start and the start, so that every worker has the order by then."""
+SEND_INTERVAL_S = 0.25
+READY_TIMEOUT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker's sessions are open and its statements prepared."""
+
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Samples of one client, with the errors that they point at."""
+
+    chunk: Chunk
+    errors: list[KnownError]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    """What a worker used up between start and end of the load."""
+
+    pid: int
+    clients: int
+    cpu_s: float
+    elapsed_s: float
+    voluntary_switches: int
+    involuntary_switches: int
+    rss_bytes: int
+    """Resident memory at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """All clients of the worker are done."""
+
+    facts: WorkerFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The worker cannot go on; the text is meant for the user."""
+
+    message: str
+    trace: str
+
+
+class LocalExecutor:
+    """Worker processes of this machine, as a context: they are gone when it ends."""
+
+    def __init__(self, processes: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._workers: list[tuple[SpawnProcess, Connection]] = []
+        for number in range(processes):
+            ours, theirs = context.Pipe()
+            worker = context.Process(target=work, args=(theirs,), name=f"bench worker {number}", daemon=True)
+            worker.start()
+            theirs.close()
+            self._workers.append((worker, ours))
+
+    def assign(self, assignment: Assignment) -> None:
+        """Share the clients out, open their sessions, and wait until every worker is ready.
+
+        Raises:
+            RunError: A worker could not open its sessions or prepare a statement.
+        """
+        shares = [assignment.clients[at :: len(self._workers)] for at in range(len(self._workers))]
+        for (_, connection), clients in zip(self._workers, shares, strict=True):
+            connection.send(replace(assignment, clients=clients))
+        for worker, connection in self._workers:
+            if not connection.poll(READY_TIMEOUT_S):
+                raise RunError(f"{worker.name} was not ready within {READY_TIMEOUT_S:g} s")
+            _received(worker, connection, connection.recv)
+
+    def drive(self, load_window: Callable[[int], Window]) -> tuple[Window, Iterator[Batch | Finished | None]]:
+        """Start all workers at one instant; gives the window and what comes back until the last one is done.
+
+        The iterator gives None when nothing came for a while, so that the caller can show progress.
+        """
+        window = load_window(time.monotonic_ns() + int(HEAD_START_S * NS_PER_S))
+        for _, connection in self._workers:
+            connection.send(window)
+        return window, self._gather()
+
+    def _gather(self) -> Iterator[Batch | Finished | None]:
+        busy = {connection: worker for worker, connection in self._workers}
+        while busy:
+            ready = wait(list(busy), timeout=SEND_INTERVAL_S)
+            if not ready:
+                yield None
+            for connection in ready:
+                assert isinstance(connection, Connection)  # nothing else was waited for
+                message = _received(busy[connection], connection, connection.recv)
+                if isinstance(message, Finished):
+                    del busy[connection]
+                if isinstance(message, Batch | Finished):
+                    yield message
+
+    def stop(self, order: str = STOP) -> None:
+        """Ask the workers to end after the operations under way, or with `CANCEL` at once."""
+        for _, connection in self._workers:
+            try:
+                connection.send(order)
+            except OSError:
+                continue  # a worker that is gone needs no order
+
+    def close(self) -> None:
+        """End the workers, by force where they do not end by themselves."""
+        for worker, connection in self._workers:
+            connection.close()
+            worker.join(2)
+            if worker.is_alive():
+                worker.kill()
+                worker.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _received(worker: SpawnProcess, connection: Connection, receive: Callable[[], object]) -> object:
+    try:
+        message = receive()
+    except (EOFError, ConnectionResetError) as error:
+        worker.join(2)
+        raise RunError(
+            f"{worker.name} ended unexpectedly (exit code {worker.exitcode}); what it had sent is kept"
+        ) from error
+    if isinstance(message, Failed):
+        failure = RunError(message.message)
+        failure.add_note(message.trace)
+        raise failure
+    return message
+
+
+# ---- in the worker ----------------------------------------------------------------------------------------------
+
+
+def work(connection: Connection) -> None:
+    """Life of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the coordinator decides
+    try:
+        assignment = connection.recv()
+        with assignment.backend.open(assignment.namespace) as database:
+            finished = _serve(connection, assignment, database)
+        connection.send(finished)  # only now: the coordinator may want the database for itself
+    except EOFError:
+        return  # the coordinator is gone
+    except BenchError as error:
+        _tell(connection, Failed(str(error), traceback.format_exc()))
+    except Exception as error:  # noqa: BLE001  # whatever it is, the coordinator must hear of it
+        _tell(connection, Failed(f"{type(error).__name__}: {error}", traceback.format_exc()))
+    connection.close()
+    os._exit(0)  # everything is closed and sent; some drivers complain when the interpreter takes them down
+
+
+def _tell(connection: Connection, message: Failed) -> None:
+    try:
+        connection.send(message)
+    except OSError:
+        os._exit(1)  # nobody listens any more
+
+
+def _serve(connection: Connection, assignment: Assignment, database: object) -> Finished:
+    crew = Crew(assignment, database)  # type: ignore[arg-type]  # untyped on the way through the pipe
+    connection.send(Ready())
+    window = connection.recv()
+    gc.collect()
+    gc.freeze()
+    before = _Usage.now()
+    crew.start(window)
+    threading.Thread(target=_obey, args=(connection, crew), name="orders", daemon=True).start()
+    drain_until_ns = window.end_ns + int(assignment.load.drain_s * NS_PER_S)
+    owes = bool(assignment.load.iterations)
+    while crew.busy:
+        time.sleep(SEND_INTERVAL_S)
+        _send(connection, crew)
+        if not owes and time.monotonic_ns() > drain_until_ns:
+            crew.cancel()
+    elapsed_s = (time.monotonic_ns() - window.start_ns) / NS_PER_S
+    after = _Usage.now()
+    _send(connection, crew)
+    crew.close()
+    return Finished(_facts(before, after, len(assignment.clients), elapsed_s))
+
+
+def _send(connection: Connection, crew: Crew) -> None:
+    while crew.outbox:
+        chunk = crew.outbox.popleft()
+        errors = next(client.errors.known for client in crew.clients if client.number == chunk.client)
+        connection.send(Batch(chunk, list(errors)))
+
+
+def _obey(connection: Connection, crew: Crew) -> None:
+    """Take orders during the load; end at once when the coordinator is gone, also after its kill -9."""
+    while True:
+        try:
+            order = connection.recv()
+        except (EOFError, OSError):
+            os._exit(1)
+        crew.stop()
+        if order == CANCEL:
+            crew.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Usage:
+    cpu_s: float
+    voluntary: int
+    involuntary: int
+    rss_bytes: int
+
+    @classmethod
+    def now(cls) -> _Usage:
+        import psutil
+
+        process = psutil.Process()
+        times, switches = process.cpu_times(), process.num_ctx_switches()
+        return cls(times.user + times.system, switches.voluntary, switches.involuntary, process.memory_info().rss)
+
+
+def _facts(before: _Usage, after: _Usage, clients: int, elapsed_s: float) -> WorkerFacts:
+    return WorkerFacts(
+        pid=os.getpid(),
+        clients=clients,
+        cpu_s=after.cpu_s - before.cpu_s,
+        elapsed_s=elapsed_s,
+        voluntary_switches=after.voluntary - before.voluntary,
+        involuntary_switches=after.involuntary - before.involuntary,
+        rss_bytes=after.rss_bytes,
+    )

@@ -1,0 +1,152 @@
+"""From a configuration to what exactly will be sent: statements, seeds, hashes. Touches no database."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import streams
+from bench.backends.base import Backend
+from bench.dataset import Dataset
+from bench.errors import ConfigError
+from bench.load import LoadProfile
+from bench.model import Namespace, RenderedOperation
+from bench.price import Price
+from bench.render import AuditRow, Renderer
+from bench.workload import Workload
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One cell, checked and frozen: backend x dataset x workload x load, and how to run it."""
+
+    backend: Backend
+    dataset: Dataset
+    workload: Workload
+    load: LoadProfile
+    price: Price
+    seed: int
+    home: Path
+    """Directory of what is kept between runs: generated files, embedded servers, database files."""
+    verify: bool
+    label: str
+    """The user's own words for this run."""
+    choices: Mapping[str, str]
+    """The chosen option of each group."""
+    sql_dirs: tuple[Path, ...]
+    """Folders of templates, searched in this order."""
+    resolved: Mapping[str, object]
+    """The whole configuration as plain values, without secrets."""
+    config_hash: str
+    """Of `resolved` without what does not change the measurement: equal hashes, equal cells."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What will be sent to one backend."""
+
+    namespace: Namespace
+    operations: tuple[RenderedOperation, ...]
+    """In the order of `workload.asked`."""
+    schema_ddl: tuple[str, ...]
+    audit: tuple[AuditRow, ...]
+    canonical: Mapping[str, str]
+    """The canonical text of each operation, by which questions are told apart, whatever is sent in the end."""
+    sql_hash: str
+    """Of the exact texts: equal where the same statements are sent."""
+
+    @property
+    def read_only(self) -> bool:
+        """No operation changes data."""
+        return all(operation.read_only for operation in self.operations)
+
+
+def make_plan(config: RunConfig) -> Plan:
+    """Render every operation for the configured backend and check that the parts fit together.
+
+    Raises:
+        RenderError: A template cannot become SQL for the backend's dialect.
+        ConfigError: The backend cannot do what workload or load ask for.
+    """
+    backend = config.backend
+    namespace = backend.namespace(config.dataset.schema)
+    renderer = Renderer(
+        sql_dirs=config.sql_dirs,
+        tables=config.dataset.shape,
+        namespace=namespace,
+        capabilities=backend.capabilities,
+        complete=config.dataset.generated,
+    )
+    rendered = [renderer.render_operation(operation) for operation in config.workload.asked]
+    plan = Plan(
+        namespace=namespace,
+        operations=tuple(operation for operation, _ in rendered),
+        schema_ddl=renderer.render_schema(config.dataset.schema, backend.name) if config.dataset.generated else (),
+        audit=tuple(row for _, rows in rendered for row in rows),
+        canonical={operation.name: renderer.canonical_text(operation) for operation in config.workload.asked},
+        sql_hash=_hash([[statement.sql for statement in operation.statements] for operation, _ in rendered]),
+    )
+    _check_fit(config, plan)
+    return plan
+
+
+def question_hash(config: RunConfig, plan: Plan, workload: Workload, fingerprint: str) -> str:
+    """Hash of all that is asked: data, canonical texts, mix, isolation, bound values, load.
+
+    Two results may be compared only when their question hashes are equal.
+
+    Args:
+        config: The cell.
+        plan: Its plan.
+        workload: The workload with every parameter resolved to values.
+        fingerprint: Of the data that are in the database.
+    """
+    asked = config.workload.asked
+    return _hash(
+        {
+            "data": fingerprint,
+            "canonical": dict(plan.canonical),
+            "mix": {operation.name: config.workload.weight(operation.name) for operation in asked},
+            "transactions": {operation.name: [operation.transactional, operation.isolation] for operation in asked},
+            "values": streams.digest(workload, config.seed, config.load.clients),
+            "load": config.load.describe(),
+        }
+    )
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _check_fit(config: RunConfig, plan: Plan) -> None:
+    """Refuse what this backend, dataset and workload cannot do together."""
+    can, load = config.backend.capabilities, config.load
+    if can.max_processes is not None and load.processes > can.max_processes:
+        raise ConfigError(
+            f"{load.processes} processes, but {config.backend.name} lets {can.max_processes} open its database; "
+            f"use load.processes={can.max_processes}",
+            key="load.processes",
+        )
+    if can.max_sessions is not None and load.clients > can.max_sessions:
+        raise ConfigError(
+            f"{load.clients} clients, but {config.backend.name} allows {can.max_sessions}", key="load.clients"
+        )
+    if not plan.read_only and not config.dataset.writable:
+        names = ", ".join(operation.name for operation in plan.operations if not operation.read_only)
+        raise ConfigError(
+            f"'{config.workload.name}' would change existing data ({names}); leave these operations out of the mix, "
+            "or allow it with dataset.allow_writes=true",
+            key="workload",
+        )
+    for operation in config.workload.asked:
+        key = f"workload.operations.{operation.name}"
+        if operation.transactional and not can.transactions:
+            raise ConfigError(f"{config.backend.name} has no transactions", key=key)
+        if operation.isolation and operation.isolation not in can.isolation_levels:
+            known = ", ".join(can.isolation_levels) or "none"
+            raise ConfigError(
+                f"{config.backend.name} has no isolation level '{operation.isolation}'; it has {known}", key=key
+            )

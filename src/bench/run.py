@@ -1,0 +1,283 @@
+"""The hot loop: clients send operations by their schedules and record what happened.
+
+One thread per client drives the operation's generator through a session of its own. Nothing here knows an engine, a
+configuration or SQL.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
+
+from bench import streams
+from bench.model import ErrorClass, Namespace, RenderedOperation, Status
+from bench.record import STATUSES, Chunk, ErrorLog, Recorder
+from bench.workload import Workload
+
+if TYPE_CHECKING:
+    from bench.backends.base import Backend, Call, Database, Session
+    from bench.load import LoadProfile
+    from bench.workload import Params
+
+T = TypeVar("T")
+
+NS_PER_S = 1_000_000_000
+RECONNECT_PAUSE_S = 0.1
+WATCH_INTERVAL_S = 0.02
+NEVER_NS = 2**63 - 1
+
+CODE = {status: position for position, status in enumerate(STATUSES)}
+STATUS_OF = {
+    ErrorClass.RETRYABLE: Status.ABORTED,
+    ErrorClass.TIMEOUT: Status.TIMEOUT,
+    ErrorClass.ABORTED: Status.ERROR,
+    ErrorClass.DISCONNECTED: Status.ERROR,
+    ErrorClass.FATAL: Status.ERROR,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """What a worker process is to do. Picklable."""
+
+    backend: Backend
+    namespace: Namespace
+    operations: tuple[RenderedOperation, ...]
+    """In the order of `workload.asked`."""
+    workload: Workload
+    """With every parameter resolved to values."""
+    load: LoadProfile
+    seed: int
+    clients: tuple[int, ...]
+    """Which of the `load.clients` this process drives."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """When to measure, in ns of the monotonic clock."""
+
+    start_ns: int
+    measure_ns: int
+    """Warm-up ends and the measurement interval begins."""
+    end_ns: int
+    """No operation is meant to start from here on, unless iterations are still owed."""
+    limit_ns: int
+    """No operation starts from here on, whatever is owed."""
+
+    @classmethod
+    def of(cls, load: LoadProfile, start_ns: int) -> Window:
+        """The window of a load that begins at `start_ns`."""
+        measure = start_ns + int(load.warm_up_s * NS_PER_S)
+        end = measure + int(load.duration_s * NS_PER_S)
+        limit = measure + int(load.max_duration_s * NS_PER_S) if load.max_duration_s else NEVER_NS
+        return cls(start_ns=start_ns, measure_ns=measure, end_ns=end, limit_ns=limit)
+
+
+@dataclass(kw_only=True, eq=False)
+class Client:
+    """One simulated user. Its thread alone touches it, but for what `Watchdog` reads and sets."""
+
+    number: int
+    assignment: Assignment
+    database: Database
+    recorder: Recorder
+    errors: ErrorLog = field(default_factory=ErrorLog)
+    deadline_ns: int = NEVER_NS
+    """When the attempt under way is to be cancelled."""
+    cancelled: bool = False
+    stopped: bool = False
+
+    def __post_init__(self) -> None:
+        workload, seed = self.assignment.workload, self.assignment.seed
+        lanes = self.assignment.load.clients
+        self._parameters: list[Iterator[Params]] = [
+            streams.parameters(operation, seed, lane=self.number, lanes=lanes) for operation in workload.asked
+        ]
+        self._order = streams.order(workload, seed, lane=self.number)
+        self._keeps_query_ids = self.assignment.backend.capabilities.server_timing
+        self.connect()
+
+    def connect(self) -> None:
+        """Open the session and prepare every statement of every operation."""
+        self.session: Session = self.database.session()
+        self._calls: list[list[Call]] = [
+            [self.session.prepare(statement) for statement in operation.statements]
+            for operation in self.assignment.operations
+        ]
+
+    def warm(self) -> None:
+        """Draw the first block of every stream, so that none is drawn inside the measurement interval's start."""
+        self._parameters = [_primed(stream) for stream in self._parameters]
+        self._order = _primed(self._order)
+
+    def drive(self, window: Window) -> None:
+        """Send operations until the window is over and enough of them were started in it."""
+        schedule = self.assignment.load.schedule(self.number, window.start_ns)
+        owed, free_ns = self.assignment.load.iterations, window.start_ns
+        while not self.stopped:
+            intended_ns = schedule.next_start_ns(free_ns)
+            if intended_ns >= window.end_ns and (owed <= 0 or intended_ns >= window.limit_ns):
+                break
+            if intended_ns > free_ns:
+                self.sleep_until(intended_ns)
+            if intended_ns >= window.measure_ns:
+                owed -= 1
+            free_ns = self._run_operation(next(self._order), intended_ns)
+        self.recorder.flush()
+
+    def sleep_until(self, when_ns: int) -> None:
+        """Wait, unless the client is stopped."""
+        while not self.stopped and (left_ns := when_ns - time.monotonic_ns()) > 0:
+            time.sleep(min(left_ns / NS_PER_S, 0.5))
+
+    def _run_operation(self, position: int, intended_ns: int) -> int:
+        """Run one operation, with its retries; gives when it ended."""
+        operation = self.assignment.operations[position]
+        params = next(self._parameters[position])
+        for attempt in range(operation.retries + 1):
+            self.cancelled = False
+            start_ns = time.monotonic_ns()
+            if operation.timeout_s:
+                self.deadline_ns = start_ns + int(operation.timeout_s * NS_PER_S)
+            try:
+                rows = self._attempt(operation, self._calls[position], params)
+                end_ns = time.monotonic_ns()
+            except Exception as error:  # noqa: BLE001  # a driver may raise anything; the session says what it means
+                end_ns = time.monotonic_ns()
+                self.deadline_ns = NEVER_NS
+                found = self._failed(operation, error)
+                status = STATUS_OF[self.errors.known[found].error_class]
+                self._record(position, attempt, intended_ns, start_ns, end_ns, 0, CODE[status], found)
+                if self.errors.known[found].error_class is ErrorClass.DISCONNECTED:
+                    self._reconnect(operation)
+                if status is Status.ABORTED and not self.stopped:
+                    continue
+                return time.monotonic_ns()
+            self.deadline_ns = NEVER_NS
+            self._record(position, attempt, intended_ns, start_ns, end_ns, rows, CODE[Status.OK], -1)
+            return end_ns
+        return end_ns
+
+    def _attempt(self, operation: RenderedOperation, calls: Sequence[Call], params: Params) -> int:
+        """Send the operation's statements; gives the rows they returned or changed."""
+        if operation.transactional:
+            self.session.begin(operation.isolation)
+        rows = 0
+        steps = self.assignment.workload.steps(operation, params)
+        try:
+            position, values = next(steps)
+            while True:
+                result = calls[position](values)
+                rows += len(result)
+                position, values = steps.send(result)
+        except StopIteration:
+            pass
+        if operation.transactional:
+            self.session.commit()
+        return rows
+
+    def _failed(self, operation: RenderedOperation, error: Exception) -> int:
+        """Clean up after an error; gives its position in the log."""
+        error_class = ErrorClass.TIMEOUT if self.cancelled else self.session.classify(error)
+        if operation.transactional and error_class is not ErrorClass.DISCONNECTED:
+            self.session.rollback()
+        return self.errors.add(operation.name, error_class, self.session.sqlstate(error), str(error).strip())
+
+    def _reconnect(self, operation: RenderedOperation) -> None:
+        """Get a new session, however often that takes; each failure is kept among the errors."""
+        while not self.stopped:
+            self.session.close()
+            try:
+                self.connect()
+                return
+            except Exception as error:  # noqa: BLE001  # as above; the server may be away for a while
+                self.errors.add(operation.name, ErrorClass.DISCONNECTED, None, f"reconnect: {str(error).strip()}")
+                time.sleep(RECONNECT_PAUSE_S)
+
+    def _record(self, *values: int) -> None:
+        self.recorder.add(values, values[4], (self.session.query_id() or "") if self._keeps_query_ids else None)
+
+
+def _primed(stream: Iterator[T]) -> Iterator[T]:
+    """The same stream with its first item already drawn."""
+    return chain([next(stream)], stream)
+
+
+class Watchdog(threading.Thread):
+    """Cancels attempts that take longer than they may; one for all clients of a process."""
+
+    def __init__(self, clients: Sequence[Client]) -> None:
+        super().__init__(name="watchdog", daemon=True)
+        self._clients = clients
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Look at every client's deadline, every few milliseconds."""
+        while not self._over.wait(WATCH_INTERVAL_S):
+            now_ns = time.monotonic_ns()
+            for client in self._clients:
+                if now_ns >= client.deadline_ns:
+                    client.deadline_ns = NEVER_NS
+                    client.cancelled = True
+                    client.session.cancel()
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._over.set()
+        self.join()
+
+
+class Crew:
+    """The clients of one process, each with a thread."""
+
+    def __init__(self, assignment: Assignment, database: Database) -> None:
+        self.outbox: deque[Chunk] = deque()
+        self.clients = [
+            Client(number=number, assignment=assignment, database=database, recorder=Recorder(number, self.outbox))
+            for number in assignment.clients
+        ]
+        self._drain_s = assignment.load.drain_s
+        self._watchdog = Watchdog(self.clients)
+        self._threads: list[threading.Thread] = []
+
+    def start(self, window: Window) -> None:
+        """Let every client begin at the window's start."""
+        for client in self.clients:
+            client.warm()
+        self._watchdog.start()
+        self._threads = [
+            threading.Thread(target=self._drive, args=(client, window), name=f"client {client.number}", daemon=True)
+            for client in self.clients
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _drive(self, client: Client, window: Window) -> None:
+        client.sleep_until(window.start_ns)
+        client.drive(window)
+
+    @property
+    def busy(self) -> bool:
+        """Some client is not done yet."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def stop(self) -> None:
+        """Ask every client to end after the operation under way."""
+        for client in self.clients:
+            client.stopped = True
+
+    def cancel(self) -> None:
+        """End what is under way now."""
+        for client in self.clients:
+            client.deadline_ns = 0
+
+    def close(self) -> None:
+        """Stop the watch and close the sessions."""
+        self._watchdog.stop()
+        for client in self.clients:
+            client.session.close()

@@ -1,0 +1,69 @@
+"""What each client asks, in which order, with which values: all of it from the seed, so the same on every backend."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from bench.model import Value
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bench.workload import Operation, Params, Workload
+
+BLOCK = 1_024
+"""Values drawn at once."""
+DIGEST_DRAWS = 64
+VERIFY_LANE = -1
+"""The lane of the one fixed draw by which answers are checked."""
+
+
+def generator(seed: int, *purpose: str | int) -> np.random.Generator:
+    """Randomness of one purpose, independent of every other purpose under the same seed."""
+    import numpy as np
+
+    key = hashlib.sha256("\x1f".join(map(str, purpose)).encode()).digest()
+    words = [int.from_bytes(key[at : at + 4], "little") for at in range(0, 16, 4)]
+    return np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence(seed, spawn_key=tuple(words))))
+
+
+def parameters(operation: Operation, seed: int, *, lane: int, lanes: int, block: int = BLOCK) -> Iterator[Params]:
+    """The bound values of one client's runs of an operation, without end."""
+    randomness = {name: generator(seed, "parameter", operation.name, name, lane) for name in operation.params}
+    position = 0
+    while True:
+        columns = [
+            sampler.draw(randomness[name], block, position=position, lane=lane % lanes, lanes=lanes)
+            for name, sampler in operation.params.items()
+        ]
+        names = tuple(operation.params)
+        rows: Iterator[tuple[Value, ...]] = zip(*columns, strict=True) if columns else iter([()] * block)
+        for row in rows:
+            yield dict(zip(names, row, strict=True))
+        position += block
+
+
+def fixed_parameters(operation: Operation, seed: int) -> Params:
+    """The values with which an operation's answer is checked: the same for every backend and load."""
+    return next(parameters(operation, seed, lane=VERIFY_LANE, lanes=1, block=1))
+
+
+def order(workload: Workload, seed: int, *, lane: int) -> Iterator[int]:
+    """Positions in `workload.asked` of one client's operations, without end."""
+    randomness = generator(seed, "mix", lane)
+    while True:
+        yield from workload.order(randomness, BLOCK)
+
+
+def digest(workload: Workload, seed: int, lanes: int) -> str:
+    """Hash of the first values and operations of each client: equal when two backends are asked the same."""
+    seen = hashlib.sha256()
+    for lane in range(lanes):
+        chosen = order(workload, seed, lane=lane)
+        seen.update(repr([next(chosen) for _ in range(DIGEST_DRAWS)]).encode())
+        for operation in workload.asked:
+            drawn = parameters(operation, seed, lane=lane, lanes=lanes, block=DIGEST_DRAWS)
+            seen.update(repr([sorted(next(drawn).items()) for _ in range(DIGEST_DRAWS)]).encode())
+    return seen.hexdigest()
