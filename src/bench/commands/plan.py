@@ -1,0 +1,139 @@
+"""`bench plan`: what would be sent, word for word. Touches no data, and without `--check` no database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bench.commands.shell import Shell, composing_parser, say, show
+
+if TYPE_CHECKING:
+    from bench.backends.base import Session
+    from bench.model import Statement
+    from bench.plan import Plan, RunConfig
+    from bench.render import AuditRow
+
+FAILED = 1
+
+
+def main(arguments: Sequence[str], shell: Shell) -> int:
+    """Print the plan of each cell."""
+    from bench.config import compose
+    from bench.plan import make_plan
+
+    parser = composing_parser("plan", "Print the exact SQL of any choice; touches no data.")
+    parser.add_argument(
+        "--check", action="store_true", help="have the engine EXPLAIN each statement, without running it"
+    )
+    parsed = parser.parse_intermixed_args(arguments)
+    configs = compose(shell.words(parsed.overrides), shell.sources(parsed.config_dir), multirun=parsed.multirun)
+    code = 0
+    for config, plan in [(config, make_plan(config)) for config in configs]:
+        show("\n".join(describe(config, plan)))
+        if parsed.check:
+            code = max(code, check(config, plan))
+    return code
+
+
+def describe(config: RunConfig, plan: Plan) -> Iterator[str]:
+    """The plan as SQL with comments."""
+    from bench.workload import Workload
+
+    yield f"-- {config.backend.name} · {config.dataset.name} · {config.workload.name} · {config.load.name}"
+    yield f"-- load: {config.load.describe()}"
+    yield f"-- sql hash: {plan.sql_hash}"
+    yield from _data(config, plan)
+    workload: Workload = config.workload
+    total = sum(workload.weight(operation.name) for operation in workload.asked)
+    audits: dict[str, list[AuditRow]] = {}
+    for row in plan.audit:
+        audits.setdefault(row.operation, []).append(row)
+    for operation in plan.operations:
+        rows = audits.get(operation.name, [])
+        share = workload.weight(operation.name) / total
+        yield ""
+        yield f"-- {operation.name}: {share:.1%} of the operations, {_origin(rows)}{_manner(operation.transactional)}"
+        yield from (f"-- audit, statement {row.statement + 1}: {row.verdict}" for row in rows if row.verdict != "ok")
+        for statement in operation.statements:
+            yield statement.sql.rstrip().rstrip(";") + ";"
+
+
+def check(config: RunConfig, plan: Plan) -> int:
+    """Have the engine plan each statement with NULL for every value; gives the exit code.
+
+    Tables that are not there yet are made, empty, in a transaction that is rolled back, where the engine has such.
+    """
+    explain = config.backend.capabilities.explain
+    if not explain:
+        say(f"check: {config.backend.name} cannot plan a statement without running it")
+        return 0
+    data = f"{config.dataset.name}_{config.dataset.fingerprint[:12]}" if config.dataset.generated else "bench"
+    refused = 0
+    with (
+        config.backend.provision(data, config.home, say) as backend,
+        backend.open(plan.namespace) as database,
+        database.session() as session,
+    ):
+        there = database.table_names(plan.namespace)
+        missing = config.dataset.generated and any(table.name not in there for table in config.dataset.shape)
+        ddl = _schema(config, plan) if missing and backend.capabilities.transactional_ddl else ()
+        for operation in plan.operations:
+            for position, statement in enumerate(operation.statements, start=1):
+                reason = _refusal(session, ddl, replace(statement, sql=f"{explain} {statement.sql}", returns_rows=True))
+                refused += bool(reason)
+                say(f"check: {operation.name}, statement {position}: {reason or 'ok'}")
+    return FAILED if refused else 0
+
+
+def _refusal(session: Session, ddl: Sequence[str], statement: Statement) -> str:
+    """Why the engine refuses to plan a statement; empty when it does not."""
+    from bench.model import Statement
+
+    try:
+        if ddl:
+            session.begin()
+        for text in ddl:
+            session.prepare(Statement(sql=text, returns_rows=False))(())
+        session.prepare(statement)([None] * len(statement.parameters))
+    except Exception as error:  # noqa: BLE001  # each driver raises its own; all of them are the answer here
+        return " ".join(str(error).split()) or type(error).__name__
+    finally:
+        session.rollback()
+    return ""
+
+
+def _schema(config: RunConfig, plan: Plan) -> tuple[str, ...]:
+    """The DDL of the tables, without what only makes them faster."""
+    namespace = plan.namespace
+    schema = (f"CREATE SCHEMA IF NOT EXISTS {namespace.schema}",) if namespace.schema else ()
+    tables = plan.schema_ddl or tuple(config.backend.create_table(table, namespace) for table in config.dataset.shape)
+    return schema + tables
+
+
+def _data(config: RunConfig, plan: Plan) -> Iterator[str]:
+    dataset, namespace = config.dataset, plan.namespace
+    known = [dataset.rows(table.name) for table in dataset.shape]
+    yield f"-- data: {dataset.name}, {sum(rows or 0 for rows in known):,} rows" + (
+        f" in {len(known)} tables" if dataset.generated else " declared; the rest is as the database has it"
+    )
+    for table, rows in zip(dataset.shape, known, strict=True):
+        yield f"--   {table.name:<16} {f'{rows:,}' if rows is not None else 'as it is':>14}"
+    if not dataset.generated:
+        return
+    yield ""
+    if plan.schema_ddl:
+        yield from (text.rstrip().rstrip(";") + ";" for text in plan.schema_ddl)
+        return
+    for table in dataset.shape:
+        for text in (config.backend.create_table(table, namespace), *config.backend.after_load(table, namespace)):
+            yield text.rstrip().rstrip(";") + ";"
+
+
+def _origin(rows: Sequence[AuditRow]) -> str:
+    origins = dict.fromkeys(row.origin for row in rows)
+    return f"{' and '.join(origins)} from {rows[0].template}" if rows else "no audit"
+
+
+def _manner(transactional: bool) -> str:
+    return ", in one transaction" if transactional else ""

@@ -1,0 +1,106 @@
+"""`bench resume`: run only what is missing or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.commands.run import conclude, run_cell
+from bench.commands.shell import Parser, Shell, say
+from bench.errors import ConfigError, ResultError
+
+if TYPE_CHECKING:
+    from bench.plan import RunConfig
+    from bench.sweep import Cell
+
+
+def main(arguments: Sequence[str], shell: Shell) -> int:
+    """Complete a sweep or run in the directory where it began."""
+    from bench.results import LEDGER_NAME
+
+    parser = Parser("resume", "Run only what is missing or failed, into the directory where it began.")
+    parser.add_argument("directory", metavar="DIR", help="as printed at the end of a run or sweep")
+    directory = Path(parser.parse_args(arguments).directory)
+    if not directory.is_dir():
+        raise ConfigError(f"there is no directory '{directory}'; give the one that `bench` printed")
+    return _sweep(directory) if (directory / LEDGER_NAME).is_file() else _single(directory)
+
+
+def _sweep(sweep: Path) -> int:
+    from bench.sweep import locked, run_cells, standing
+
+    with locked(sweep):
+        _catch_up(sweep)
+        names = [name for name, status in standing(sweep).items() if not (status == "done" and _is_done(sweep / name))]
+        if not names:
+            say(f"nothing is missing: all {len(standing(sweep))} cells are done")
+            return conclude(sweep)
+        cells = [_cell(sweep, name) for name in names]
+        say(f"{len(cells)} of {len(standing(sweep))} cells are missing or failed")
+        try:
+            run_cells(cells, sweep, fail_fast=False, say=say)
+        except KeyboardInterrupt:
+            conclude(sweep)
+            raise
+    return conclude(sweep)
+
+
+def _catch_up(sweep: Path) -> None:
+    """Note what a killed sweep could not: a cell that is done although its ledger does not say so yet."""
+    from bench.results import CellStatus, Ledger, read_ledger, states
+
+    for entry in states(read_ledger(sweep)).values():
+        if entry.status is CellStatus.RUNNING and _is_done(sweep / (entry.directory or entry.cell)):
+            Ledger(sweep).append(
+                cell=entry.cell, config_hash=entry.config_hash, status=CellStatus.DONE, directory=entry.directory
+            )
+
+
+def _single(directory: Path) -> int:
+    from bench.sweep import locked
+
+    with locked(directory):
+        pass  # says so when it is still being worked on
+    if _is_done(directory):
+        say("nothing is missing: the run is done")
+    else:
+        run_cell(recompose(directory), directory)
+    return conclude(directory)
+
+
+def recompose(directory: Path) -> RunConfig:
+    """The configuration of the cell in `directory`, composed again and found to be the same.
+
+    Raises:
+        ConfigError: It has changed since, or can no longer be composed.
+        ResultError: What it was composed from is not known.
+    """
+    from bench.config import compose, read_request
+    from bench.plan import make_plan
+
+    request = read_request(directory)
+    (config,) = compose(request.words, request.sources)
+    if config.config_hash != request.config_hash:
+        raise ConfigError(
+            f"the configuration of {directory.name} is not what it was when it began; "
+            "undo the change in the YAML files, or start anew"
+        )
+    make_plan(config)
+    return config
+
+
+def _cell(sweep: Path, name: str) -> Cell:
+    from bench.sweep import Cell
+
+    config = recompose(sweep / name)
+    return Cell(name=name, config_hash=config.config_hash, run=lambda: run_cell(config, sweep / name))
+
+
+def _is_done(directory: Path) -> bool:
+    from bench.results import open_run
+
+    try:
+        return open_run(directory).status == "done"
+    except ResultError:
+        return False

@@ -1,0 +1,81 @@
+"""Hydra's launcher for sweeps: composes every cell first, then has `bench.sweep` run one after another.
+
+A benchmark on one machine must not run its cells side by side: they would measure each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
+from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+if TYPE_CHECKING:
+    from hydra.types import HydraContext, TaskFunction
+
+    from bench.sweep import Cell
+
+
+class SequentialLauncher(Launcher):
+    """Runs the jobs of a sweep in their order, each as a cell in a folder of its own."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take what Hydra gives to every launcher."""
+        self.hydra_context = hydra_context
+        self.task_function = task_function
+        self.config = config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run the jobs; gives one result per job: how its cell stands, and as `working_dir` the sweep's directory."""
+        from bench.commands.shell import say
+        from bench.config.stored import save
+        from bench.sweep import locked, run_cells
+
+        setup_globals()
+        sweep = Path(self.config.hydra.sweep.dir).absolute()
+        with locked(sweep):
+            save(self.config, sweep / "multirun.yaml")  # as Hydra has written it, but without secrets
+            jobs = [self._compose(number, words) for number, words in enumerate(job_overrides, start=initial_job_idx)]
+            cells = [self._cell(job, sweep) for job in jobs]
+            ended = run_cells(cells, sweep, fail_fast=bool(self.config.get("fail_fast")), say=say)
+        return [
+            JobReturn(working_dir=str(sweep), status=JobStatus.COMPLETED, _return_value=ended[cell.name])
+            for cell in cells
+        ]
+
+    def _compose(self, number: int, words: Sequence[str]) -> DictConfig:
+        composed: DictConfig = self.hydra_context.config_loader.load_sweep_config(self.config, list(words))
+        with open_dict(composed):
+            composed.hydra.job.id = str(number)
+            composed.hydra.job.num = number
+        return composed
+
+    def _cell(self, composed: DictConfig, sweep: Path) -> Cell:
+        """The cell of a composed job, with its configuration laid down in its folder, so that `resume` finds it."""
+        from bench.config.compose import in_context
+        from bench.config.freeze import freeze
+        from bench.config.stored import store
+        from bench.sweep import Cell
+
+        with in_context(composed) as (task, hydra):
+            name = str(OmegaConf.select(composed, "hydra.sweep.subdir")).replace("/", "_")
+            config = freeze(task, hydra)
+            store(task, hydra, sweep / name, config.config_hash)
+        return Cell(name=name, config_hash=config.config_hash, run=lambda: self._run(composed, name))
+
+    def _run(self, composed: DictConfig, name: str) -> Any:  # Any: the task's own result
+        with read_write(composed.hydra), open_dict(composed.hydra):
+            composed.hydra.sweep.subdir = name
+        job = run_job(
+            task_function=self.task_function,
+            config=composed,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+            hydra_context=self.hydra_context,
+        )
+        if job.status is JobStatus.FAILED and isinstance(job._return_value, Exception):
+            raise job._return_value
+        return job.return_value
