@@ -1,0 +1,46 @@
+"""The real command in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+FAST = ("load.duration_s=1", "load.warm_up_s=0.2", "load.clients=2")
+
+
+def bench(*words, home, cwd, environ=None, **options):
+    """Run it to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *words],
+        cwd=cwd,
+        env=_environ(home, environ),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
+
+
+def start(*words, home, cwd, environ=None):
+    """Start it in a process group of its own, as a shell does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench", *words],
+        cwd=cwd,
+        env=_environ(home, environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def only_run(cwd):
+    """The one directory below `outputs`."""
+    (found,) = Path(cwd, "outputs").glob("*/*")
+    return found
+
+
+def _environ(home, more):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PG"))}
+    return {**kept, "BENCH_HOME": str(home), "NO_COLOR": "1", **(more or {})}
