@@ -148,7 +148,10 @@ class _Measurement:
         self.writer.enter(Stage.VERIFY)
         if self.config.verify and self.config.backend.capabilities.answers:
             with database.session() as session:
-                answers = verify.verify(session, self.plan.operations, workload, self.config.seed)
+                answers = verify.verify(
+                    session, self.plan.operations, workload, self.config.seed, self.progress.advance
+                )
+            self.progress.finish()
             self.writer.write_rows("answers", [asdict(answer) for answer in answers])
             self.progress.say(f"answers: {len(answers)} operations answered, {sum(a.rows for a in answers):,} rows")
         else:
@@ -246,7 +249,7 @@ class _Measurement:
         seconds = stats.per_second(attempts, operations, start_ns=window.measure_ns)
         self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=0))
         for doubt, concerned in _doubts(summaries).items():
-            self.writer.warn(f"{doubt} ({', '.join(concerned)}): {doubt.remedy}")
+            self.writer.warn(doubt.concerning(concerned, of=len(summaries)))
 
 
 def _doubts(summaries: list[stats.OperationSummary]) -> dict[stats.Doubt, list[str]]:

@@ -165,7 +165,7 @@ def _operations(rows: Sequence[Row]) -> Grid:
         "count": [f"{row['count']:,}" for row in rows],
         "per s": [_number(row["throughput_per_s"]) for row in rows],
     }
-    for name in ("p50", "p95", "p99"):
+    for name in ("mean", "p50", "p95", "p99"):
         columns[f"{name} ms"] = [_ms(row[f"{measure}_{name}_ns"]) for row in rows]
     columns["max ms"] = [_ms(row[f"{measure}_max_ns"]) for row in rows]
     columns["errors"] = [f"{row['errors']:,}" for row in rows]
@@ -186,9 +186,10 @@ def _notes(rows: Sequence[Row]) -> list[str]:
     if any(row[f"{measure}_{name}_ns"] is None for row in rows for name in ("p50", "p95", "p99")):
         notes.append(NULL_NOTE)
     for doubt in dict.fromkeys(doubt for row in rows for doubt in row["warnings"]):
-        operations = dict.fromkeys(row["operation"] for row in rows if doubt in row["warnings"])
-        remedy = Doubt(doubt).remedy if doubt in set(Doubt) else ""
-        notes.append(f"Warning: {doubt} ({', '.join(operations)})" + (f": {remedy}" if remedy else ""))
+        operations = [row["operation"] for row in rows if doubt in row["warnings"]]
+        known = doubt in set(Doubt)
+        text = Doubt(doubt).concerning(operations, of=len(rows)) if known else f"{doubt} ({', '.join(operations)})"
+        notes.append(f"Warning: {text}")
     if any(row["usd_per_1000_operations"] is not None for row in rows):
         notes.append("USD per 1,000 operations is an estimate from the price list and the measured rates.")
     return notes

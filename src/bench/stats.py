@@ -43,6 +43,11 @@ class Doubt(StrEnum):
         """What it means and what to do about it: one sentence."""
         return _REMEDIES[self]
 
+    def concerning(self, operations: Sequence[str], of: int) -> str:
+        """The doubt as a line for the user: which of the `of` operations it concerns, and the remedy."""
+        which = "all operations" if len(operations) == of > 1 else ", ".join(operations)
+        return f"{self} ({which}): {self.remedy}"
+
 
 _REMEDIES = {
     Doubt.NOTHING_MEASURED: "no attempt succeeded: the errors are in manifest.json; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,17 +18,24 @@ if TYPE_CHECKING:
 
 
 def verify(
-    session: Session, operations: Sequence[RenderedOperation], workload: Workload, seed: int
+    session: Session,
+    operations: Sequence[RenderedOperation],
+    workload: Workload,
+    seed: int,
+    advance: Callable[[str, int, int], None],
 ) -> tuple[Answer, ...]:
     """Run each operation once and take down what it answers; what it changes is rolled back.
+
+    `advance` takes (what is going on, operations done, operations in all).
 
     Raises:
         VerifyError: An operation fails.
     """
-    return tuple(
-        _verified(session, rendered, operation, workload, seed)
-        for rendered, operation in zip(operations, workload.asked, strict=True)
-    )
+    answers: list[Answer] = []
+    for rendered, operation in zip(operations, workload.asked, strict=True):
+        advance("verify", len(answers), len(operations))
+        answers.append(_verified(session, rendered, operation, workload, seed))
+    return tuple(answers)
 
 
 def _verified(
