@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
@@ -29,6 +30,8 @@ T = TypeVar("T")
 NS_PER_S = 1_000_000_000
 RECONNECT_PAUSE_S = 0.1
 WATCH_INTERVAL_S = 0.02
+CANCEL_AGAIN_NS = 500_000_000
+"""An engine passes over a cancel that comes between two statements of an attempt, so it is sent again."""
 NEVER_NS = 2**63 - 1
 
 CODE = {status: position for position, status in enumerate(STATUSES)}
@@ -87,10 +90,17 @@ class Client:
     database: Database
     recorder: Recorder
     errors: ErrorLog = field(default_factory=ErrorLog)
+    stopped: bool = False
+    """Nothing more is to be started."""
+    ending: bool = False
+    """What is under way is to be cancelled, however much time it has left."""
     deadline_ns: int = NEVER_NS
     """When the attempt under way is to be cancelled."""
-    cancelled: bool = False
-    stopped: bool = False
+    _cancelled: bool = False
+    _under_way: bool = False
+    _next_cancel_ns: int = 0
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    """Held while an attempt is cancelled, so that the next cannot begin and be hit instead."""
 
     def __post_init__(self) -> None:
         workload, seed = self.assignment.workload, self.assignment.seed
@@ -140,16 +150,13 @@ class Client:
         operation = self.assignment.operations[position]
         params = next(self._parameters[position])
         for attempt in range(operation.retries + 1):
-            self.cancelled = False
-            start_ns = time.monotonic_ns()
-            if operation.timeout_s:
-                self.deadline_ns = start_ns + int(operation.timeout_s * NS_PER_S)
+            start_ns = self._begin_attempt(operation)
             try:
                 rows = self._attempt(operation, self._calls[position], params)
                 end_ns = time.monotonic_ns()
             except Exception as error:  # noqa: BLE001  # a driver may raise anything; the session says what it means
                 end_ns = time.monotonic_ns()
-                self.deadline_ns = NEVER_NS
+                self._end_attempt()
                 found = self._failed(operation, error)
                 status = STATUS_OF[self.errors.known[found].error_class]
                 self._record(position, attempt, intended_ns, start_ns, end_ns, 0, CODE[status], found)
@@ -158,10 +165,33 @@ class Client:
                 if status is Status.ABORTED and not self.stopped:
                     continue
                 return time.monotonic_ns()
-            self.deadline_ns = NEVER_NS
+            self._end_attempt()
             self._record(position, attempt, intended_ns, start_ns, end_ns, rows, CODE[Status.OK], -1)
             return end_ns
         return end_ns
+
+    def _begin_attempt(self, operation: RenderedOperation) -> int:
+        start_ns = time.monotonic_ns()
+        self._cancelled, self._next_cancel_ns = False, 0
+        self.deadline_ns = start_ns + int(operation.timeout_s * NS_PER_S) if operation.timeout_s else NEVER_NS
+        self._under_way = True
+        return start_ns
+
+    def _end_attempt(self) -> None:
+        with self._guard:
+            self._under_way = False
+
+    def cancel_overdue(self, now_ns: int) -> None:
+        """Cancel the attempt under way, if its time is over; called from another thread."""
+        if not (self.ending or now_ns >= self.deadline_ns):
+            return
+        with self._guard:
+            # It may have ended meanwhile, and the next one may have time left.
+            if not self._under_way or not (self.ending or now_ns >= self.deadline_ns) or now_ns < self._next_cancel_ns:
+                return
+            self._cancelled, self._next_cancel_ns = True, now_ns + CANCEL_AGAIN_NS
+            with suppress(Exception):  # whatever a driver raises here, the other clients need their watch
+                self.session.cancel()
 
     def _attempt(self, operation: RenderedOperation, calls: Sequence[Call], params: Params) -> int:
         """Send the operation's statements; gives the rows they returned or changed."""
@@ -183,7 +213,7 @@ class Client:
 
     def _failed(self, operation: RenderedOperation, error: Exception) -> int:
         """Clean up after an error; gives its position in the log."""
-        error_class = ErrorClass.TIMEOUT if self.cancelled else self.session.classify(error)
+        error_class = ErrorClass.TIMEOUT if self._cancelled else self.session.classify(error)
         if operation.transactional and error_class is not ErrorClass.DISCONNECTED:
             self.session.rollback()
         return self.errors.add(operation.name, error_class, self.session.sqlstate(error), str(error).strip())
@@ -219,12 +249,8 @@ class Watchdog(threading.Thread):
     def run(self) -> None:
         """Look at every client's deadline, every few milliseconds."""
         while not self._over.wait(WATCH_INTERVAL_S):
-            now_ns = time.monotonic_ns()
             for client in self._clients:
-                if now_ns >= client.deadline_ns:
-                    client.deadline_ns = NEVER_NS
-                    client.cancelled = True
-                    client.session.cancel()
+                client.cancel_overdue(time.monotonic_ns())
 
     def stop(self) -> None:
         """End the watch."""
@@ -272,9 +298,9 @@ class Crew:
             client.stopped = True
 
     def cancel(self) -> None:
-        """End what is under way now."""
+        """End what is under way now, and start nothing more."""
         for client in self.clients:
-            client.deadline_ns = 0
+            client.stopped = client.ending = True
 
     def close(self) -> None:
         """Stop the watch and close the sessions."""

@@ -25,6 +25,7 @@ class KnownSession(Session):
     def __init__(self, backend: KnownBackend) -> None:
         self.backend = backend
         self.calls = 0
+        self.cancels = 0
         self.open_transaction = False
         self.log: list[str] = []
         self._cancel = threading.Event()
@@ -57,6 +58,10 @@ class KnownSession(Session):
         return error.error_class if isinstance(error, Refusal) else ErrorClass.FATAL
 
     def cancel(self):
+        self.cancels += 1
+        if self.cancels <= self.backend.fail_cancels:
+            raise OSError("no way to the engine")
+        time.sleep(self.backend.cancel_s)
         self._cancel.set()
 
     def close(self):
@@ -98,6 +103,10 @@ class KnownBackend(Backend):
     fail_first: int = 0
     """So many calls of each session fail."""
     fail_as: str = "retryable"
+    cancel_s: float = 0.0
+    """How long a cancel is on its way."""
+    fail_cancels: int = 0
+    """So many cancels of each session fail."""
     die_on_open: str = ""
 
     @property

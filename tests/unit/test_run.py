@@ -129,6 +129,21 @@ def test_an_attempt_over_its_time_is_cancelled_and_counted():
     assert ((samples["end_ns"] - samples["start_ns"]) / 1e6).max() < 1_000
 
 
+def test_a_cancel_that_comes_late_does_not_hit_the_next_attempt():
+    load = ClosedLoop(name="l", clients=1, duration_s=0, iterations=3)
+    workload, rendered = one_operation(timeout_s=0.1)
+    _, _, samples = drive(KnownBackend(service_s=0.15, cancel_s=0.1), load, workload, rendered)
+    assert [STATUSES[code] for code in samples["status"]] == ["ok", "ok", "ok"]
+
+
+def test_a_cancel_that_fails_is_sent_again_and_ends_no_watch():
+    load = ClosedLoop(name="l", clients=1, duration_s=0, iterations=2)
+    workload, rendered = one_operation(timeout_s=0.1)
+    _, _, samples = drive(KnownBackend(service_s=30, fail_cancels=1), load, workload, rendered)
+    assert [STATUSES[code] for code in samples["status"]] == ["timeout", "timeout"]
+    assert ((samples["end_ns"] - samples["start_ns"]) / 1e6).max() < 2_000
+
+
 def test_a_client_whose_connection_dies_goes_on_with_a_new_one():
     load = ClosedLoop(name="l", clients=1, duration_s=0.3)
     workload, rendered = one_operation()
