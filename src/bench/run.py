@@ -99,6 +99,8 @@ class Client:
     _cancelled: bool = False
     _under_way: bool = False
     _next_cancel_ns: int = 0
+    _give_up_ns: int = NEVER_NS
+    """From here on a lost session is not replaced: the load is over, or waited long enough for the engine."""
     _guard: threading.Lock = field(default_factory=threading.Lock)
     """Held while an attempt is cancelled, so that the next cannot begin and be hit instead."""
 
@@ -127,8 +129,10 @@ class Client:
 
     def drive(self, window: Window) -> None:
         """Send operations until the window is over and enough of them were started in it."""
-        schedule = self.assignment.load.schedule(self.number, window.start_ns)
-        owed, free_ns = self.assignment.load.iterations, window.start_ns
+        load = self.assignment.load
+        schedule = load.schedule(self.number, window.start_ns)
+        owed, free_ns = load.iterations, window.start_ns
+        self._give_up_ns = window.end_ns + (int(load.drain_s * NS_PER_S) if owed else 0)
         while not self.stopped:
             intended_ns = schedule.next_start_ns(free_ns)
             if intended_ns >= window.end_ns and (owed <= 0 or intended_ns >= window.limit_ns):
@@ -219,8 +223,8 @@ class Client:
         return self.errors.add(operation.name, error_class, self.session.sqlstate(error), str(error).strip())
 
     def _reconnect(self, operation: RenderedOperation) -> None:
-        """Get a new session, however often that takes; each failure is kept among the errors."""
-        while not self.stopped:
+        """Get a new session, however often that takes while the load lasts; each failure is kept among the errors."""
+        while not self.stopped and time.monotonic_ns() < self._give_up_ns:
             self.session.close()
             try:
                 self.connect()

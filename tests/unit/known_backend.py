@@ -74,6 +74,8 @@ class KnownDatabase(Database):
         self.sessions: list[KnownSession] = []
 
     def session(self):
+        if self.backend.sessions and len(self.sessions) >= self.backend.sessions:
+            raise Refusal("disconnected", "the engine is gone")
         self.sessions.append(KnownSession(self.backend))
         return self.sessions[-1]
 
@@ -103,6 +105,8 @@ class KnownBackend(Backend):
     fail_first: int = 0
     """So many calls of each session fail."""
     fail_as: str = "retryable"
+    sessions: int = 0
+    """No more than so many can be opened; 0: not limited."""
     cancel_s: float = 0.0
     """How long a cancel is on its way."""
     fail_cancels: int = 0

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 
 import numpy as np
+import pytest
 from known_backend import KnownBackend
 
 from bench.load import ClosedLoop
@@ -152,6 +153,17 @@ def test_a_client_whose_connection_dies_goes_on_with_a_new_one():
     statuses = Counter(STATUSES[code] for code in samples["status"])
     assert statuses["error"] >= 2, "each new session fails once in this engine"
     assert crew.clients[0].errors.known[0].error_class is ErrorClass.DISCONNECTED
+
+
+@pytest.mark.parametrize("load", [{"duration_s": 0.3}, {"duration_s": 0, "iterations": 5, "drain_s": 0.3}])
+def test_a_client_whose_engine_is_gone_for_good_ends_with_the_load(load):
+    workload, rendered = one_operation()
+    backend = KnownBackend(fail_first=10_000, fail_as="disconnected", sessions=1)
+    began = time.monotonic()
+    crew, _, samples = drive(backend, ClosedLoop(name="l", clients=1, **load), workload, rendered)
+    assert time.monotonic() - began < 2
+    assert {STATUSES[code] for code in samples["status"]} == {"error"}
+    assert any("reconnect: the engine is gone" in error.messages for error in crew.clients[0].errors.known)
 
 
 def test_a_stopped_crew_ends_after_the_operation_under_way():
