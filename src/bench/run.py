@@ -142,7 +142,6 @@ class Client:
             if intended_ns >= window.measure_ns:
                 owed -= 1
             free_ns = self._run_operation(next(self._order), intended_ns)
-        self.recorder.flush()
 
     def sleep_until(self, when_ns: int) -> None:
         """Wait, unless the client is stopped."""
@@ -267,6 +266,8 @@ class Crew:
 
     def __init__(self, assignment: Assignment, database: Database) -> None:
         self.outbox: deque[Chunk] = deque()
+        self.failures: list[tuple[int, Exception]] = []
+        """The clients that could not go on, each with the reason: a mistake in a driver, a workload or here."""
         self.clients = [
             Client(number=number, assignment=assignment, database=database, recorder=Recorder(number, self.outbox))
             for number in assignment.clients
@@ -288,8 +289,14 @@ class Crew:
             thread.start()
 
     def _drive(self, client: Client, window: Window) -> None:
-        client.sleep_until(window.start_ns)
-        client.drive(window)
+        try:
+            client.sleep_until(window.start_ns)
+            client.drive(window)
+        except Exception as error:  # noqa: BLE001  # in this thread nobody else would hear of it
+            self.failures.append((client.number, error))
+            self.stop()
+        finally:
+            client.recorder.flush()
 
     @property
     def busy(self) -> bool:

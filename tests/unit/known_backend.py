@@ -36,6 +36,8 @@ class KnownSession(Session):
             self._cancel.clear()
             if self._cancel.wait(self.backend.service_s):
                 raise Cancelled("cancelled")
+            if self.calls == self.backend.fail_call:
+                raise Refusal(self.backend.fail_as)
             if self.backend.fail_first and self.calls <= self.backend.fail_first:
                 raise Refusal(self.backend.fail_as, f"failure {self.calls}", "40001")
             return [(value,) for value in values] if statement.returns_rows else CountedRows(1)
@@ -55,6 +57,8 @@ class KnownSession(Session):
         self.log.append("rollback")
 
     def classify(self, error):
+        if isinstance(error, Refusal) and self.backend.faulty_driver:
+            raise TypeError("a mistake in the driver")
         return error.error_class if isinstance(error, Refusal) else ErrorClass.FATAL
 
     def cancel(self):
@@ -104,6 +108,8 @@ class KnownBackend(Backend):
     service_s: float = 0.0
     fail_first: int = 0
     """So many calls of each session fail."""
+    fail_call: int = 0
+    """This call of each session fails."""
     fail_as: str = "retryable"
     sessions: int = 0
     """No more than so many can be opened; 0: not limited."""
@@ -111,6 +117,8 @@ class KnownBackend(Backend):
     """How long a cancel is on its way."""
     fail_cancels: int = 0
     """So many cancels of each session fail."""
+    faulty_driver: bool = False
+    """An error of the engine is met by a mistake in the driver."""
     die_on_open: str = ""
 
     @property

@@ -58,6 +58,19 @@ def test_a_worker_that_cannot_open_its_backend_says_why():
         executor.assign(assignment(KnownBackend(die_on_open="no such engine"), ClosedLoop(name="l")))
 
 
+def test_a_client_that_cannot_go_on_ends_the_load_and_every_sample_is_there():
+    load = ClosedLoop(name="l", clients=2, duration_s=60)
+    backend = KnownBackend(service_s=0.01, fail_call=20, faulty_driver=True)
+    received = []
+    with LocalExecutor(1) as executor:
+        executor.assign(assignment(backend, load))
+        _, messages = executor.drive(lambda start_ns: Window.of(load, start_ns))
+        with pytest.raises(RunError, match="could not go on: TypeError: a mistake in the driver"):
+            received.extend(messages)
+    samples = [len(message.chunk.table()) for message in received if isinstance(message, Batch)]
+    assert 30 <= sum(samples) <= 2 * 19
+
+
 def test_a_worker_that_is_killed_is_reported_and_what_it_sent_is_there():
     load = ClosedLoop(name="l", clients=1, duration_s=60)
     with LocalExecutor(1) as executor:

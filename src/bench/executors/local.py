@@ -215,6 +215,8 @@ def _serve(connection: Connection, assignment: Assignment, database: object) -> 
     after = _Usage.now()
     _send(connection, crew)
     crew.close()
+    for number, error in crew.failures:
+        raise RunError(f"client {number} could not go on: {type(error).__name__}: {error}") from error
     return Finished(_facts(before, after, len(assignment.clients), elapsed_s))
 
 
