@@ -107,10 +107,11 @@ class Client:
     def __post_init__(self) -> None:
         workload, seed = self.assignment.workload, self.assignment.seed
         lanes = self.assignment.load.clients
+        # The first block of every stream is drawn here, so that none is drawn at the start of the load.
         self._parameters: list[Iterator[Params]] = [
-            streams.parameters(operation, seed, lane=self.number, lanes=lanes) for operation in workload.asked
+            _primed(streams.parameters(operation, seed, lane=self.number, lanes=lanes)) for operation in workload.asked
         ]
-        self._order = streams.order(workload, seed, lane=self.number)
+        self._order = _primed(streams.order(workload, seed, lane=self.number))
         self._keeps_query_ids = self.assignment.backend.capabilities.server_timing
         self.connect()
 
@@ -121,11 +122,6 @@ class Client:
             [self.session.prepare(statement) for statement in operation.statements]
             for operation in self.assignment.operations
         ]
-
-    def warm(self) -> None:
-        """Draw the first block of every stream, so that none is drawn inside the measurement interval's start."""
-        self._parameters = [_primed(stream) for stream in self._parameters]
-        self._order = _primed(self._order)
 
     def drive(self, window: Window) -> None:
         """Send operations until the window is over and enough of them were started in it."""
@@ -278,8 +274,6 @@ class Crew:
 
     def start(self, window: Window) -> None:
         """Let every client begin at the window's start."""
-        for client in self.clients:
-            client.warm()
         self._watchdog.start()
         self._threads = [
             threading.Thread(target=self._drive, args=(client, window), name=f"client {client.number}", daemon=True)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -107,6 +108,28 @@ def test_an_operation_in_flight_at_the_end_is_awaited_no_longer_than_drain_s():
         samples = [row for message in messages if isinstance(message, Batch) for row in message.chunk.table()]
     assert time.monotonic() - began < 10
     assert len(samples) == 1
+
+
+def test_drain_s_bounds_what_is_in_flight_at_the_limit_of_iterations_too():
+    load = ClosedLoop(name="l", clients=1, duration_s=0.1, iterations=5, max_duration_s=0.2, drain_s=0.3)
+    with LocalExecutor(1) as executor:
+        executor.assign(assignment(KnownBackend(service_s=120), load))
+        _, messages = executor.drive(lambda start_ns: Window.of(load, start_ns))
+        began = time.monotonic()
+        assert isinstance(list(messages)[-1], Finished)
+    assert time.monotonic() - began < 10
+
+
+def test_the_first_operation_starts_with_the_window_however_much_is_drawn_before():
+    load = ClosedLoop(name="l", clients=20, duration_s=0.3)
+    params = {"x": Uniform(low=1, high=9)} | {f"p{number}": Uniform(low=1, high=9) for number in range(40)}
+    workload = Workload(name="w", operations=(Operation(name="a", template="t", params=params),))
+    with LocalExecutor(1) as executor:
+        executor.assign(replace(assignment(KnownBackend(service_s=0.1), load), workload=workload))
+        window, messages = executor.drive(lambda start_ns: Window.of(load, start_ns))
+        batches = [message.chunk.table() for message in messages if isinstance(message, Batch)]
+    first = min(int(table[:, 3].min()) for table in batches)
+    assert (first - window.start_ns) / 1e9 < 0.1
 
 
 def test_workers_are_gone_after_kill_9_of_their_coordinator(tmp_path):

@@ -197,19 +197,20 @@ def _tell(connection: Connection, message: Failed) -> None:
 
 def _serve(connection: Connection, assignment: Assignment, database: object) -> Finished:
     crew = Crew(assignment, database)  # type: ignore[arg-type]  # untyped on the way through the pipe
-    connection.send(Ready())
-    window = connection.recv()
     gc.collect()
     gc.freeze()
     before = _Usage.now()
+    # Nothing that takes time may follow: the window begins a moment after the last worker is ready.
+    connection.send(Ready())
+    window = connection.recv()
     crew.start(window)
     threading.Thread(target=_obey, args=(connection, crew), name="orders", daemon=True).start()
-    drain_until_ns = window.end_ns + int(assignment.load.drain_s * NS_PER_S)
-    owes = bool(assignment.load.iterations)
+    last_start_ns = window.limit_ns if assignment.load.iterations else window.end_ns
+    drain_until_ns = last_start_ns + int(assignment.load.drain_s * NS_PER_S)
     while crew.busy:
         time.sleep(SEND_INTERVAL_S)
         _send(connection, crew)
-        if not owes and time.monotonic_ns() > drain_until_ns:
+        if time.monotonic_ns() > drain_until_ns:
             crew.cancel()
     elapsed_s = (time.monotonic_ns() - window.start_ns) / NS_PER_S
     after = _Usage.now()
