@@ -86,6 +86,19 @@ def test_a_worker_that_is_killed_is_reported_and_what_it_sent_is_there():
     assert len(first.chunk.table()) > 0
 
 
+def test_what_the_other_workers_measured_comes_before_the_failure_of_one():
+    load = ClosedLoop(name="l", clients=2, processes=2, duration_s=60)
+    received = []
+    with LocalExecutor(2) as executor:
+        executor.assign(assignment(KnownBackend(service_s=0.01), load))
+        _, messages = executor.drive(lambda start_ns: Window.of(load, start_ns))
+        received.append(next(message for message in messages if isinstance(message, Batch)))
+        executor._workers[0][0].kill()
+        with pytest.raises(RunError, match="worker 0 ended unexpectedly"):
+            received.extend(messages)
+    assert [message.facts.clients for message in received if isinstance(message, Finished)] == [1]
+
+
 def test_a_cancelled_load_ends_soon_and_hands_over_its_samples():
     load = ClosedLoop(name="l", clients=2, duration_s=60)
     with LocalExecutor(1) as executor:

@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Self
 
@@ -36,8 +36,6 @@ READY_TIMEOUT_S = 300.0
 @dataclass(frozen=True, slots=True)
 class Ready:
     """The worker's sessions are open and its statements prepared."""
-
-    facts: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +100,13 @@ class LocalExecutor:
         for worker, connection in self._workers:
             if not connection.poll(READY_TIMEOUT_S):
                 raise RunError(f"{worker.name} was not ready within {READY_TIMEOUT_S:g} s")
-            _received(worker, connection, connection.recv)
+            _received(worker, connection)
 
     def drive(self, load_window: Callable[[int], Window]) -> tuple[Window, Iterator[Batch | Finished | None]]:
         """Start all workers at one instant; gives the window and what comes back until the last one is done.
 
-        The iterator gives None when nothing came for a while, so that the caller can show progress.
+        The iterator gives None when nothing came for a while, so that the caller can show progress. When a worker
+        fails, the others are told to end, and what they had measured still comes before the error is raised.
         """
         window = load_window(time.monotonic_ns() + int(HEAD_START_S * NS_PER_S))
         for _, connection in self._workers:
@@ -116,17 +115,25 @@ class LocalExecutor:
 
     def _gather(self) -> Iterator[Batch | Finished | None]:
         busy = {connection: worker for worker, connection in self._workers}
+        failures: list[RunError] = []
         while busy:
             ready = wait(list(busy), timeout=SEND_INTERVAL_S)
             if not ready:
                 yield None
             for connection in ready:
                 assert isinstance(connection, Connection)  # nothing else was waited for
-                message = _received(busy[connection], connection, connection.recv)
-                if isinstance(message, Finished):
+                try:
+                    message = _received(busy[connection], connection)
+                except RunError as failure:
+                    failures.append(failure)
+                    self.stop(CANCEL)
+                    message = None
+                if not isinstance(message, Batch):
                     del busy[connection]
                 if isinstance(message, Batch | Finished):
                     yield message
+        if failures:
+            raise failures[0]
 
     def stop(self, order: str = STOP) -> None:
         """Ask the workers to end after the operations under way, or with `CANCEL` at once."""
@@ -152,9 +159,9 @@ class LocalExecutor:
         self.close()
 
 
-def _received(worker: SpawnProcess, connection: Connection, receive: Callable[[], object]) -> object:
+def _received(worker: SpawnProcess, connection: Connection) -> object:
     try:
-        message = receive()
+        message = connection.recv()
     except (EOFError, ConnectionResetError) as error:
         worker.join(2)
         raise RunError(
