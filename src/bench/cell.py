@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from bench import environment, prepare, stats, verify
 from bench.collect import Collector
 from bench.errors import BenchError, RunError
 from bench.executors.local import CANCEL, Batch, Finished, LocalExecutor
+from bench.interrupt import HeldInterrupt
 from bench.plan import Plan, RunConfig, make_plan, question_hash
 from bench.redact import redact_text
 from bench.results import RunWriter, new_run_id, open_run, summary
@@ -184,16 +186,13 @@ class _Measurement:
         )
         self.writer.update(window=asdict(window))
         self.writer.enter(Stage.WARM_UP if load.warm_up_s else Stage.MEASUREMENT)
-        try:
-            self._gather(messages, collector, window)
-        except KeyboardInterrupt:
-            executor.stop(CANCEL)
-            self._last_words(messages, collector)
-            raise
-        finally:
-            self.progress.finish()
-            collector.flush()
-            self._summarise(collector, window)
+        with HeldInterrupt() as interrupt:
+            try:
+                self._gather(_until_interrupted(messages, interrupt, executor), collector, window)
+            finally:
+                self.progress.finish()
+                collector.flush()
+                self._summarise(collector, window)
         _demand_success(collector)
 
     def _gather(self, messages: Iterator[Batch | Finished | None], collector: Collector, window: Window) -> None:
@@ -222,15 +221,6 @@ class _Measurement:
         )
         self.progress.advance("measure", measured_s, self.config.load.duration_s, note)
 
-    def _last_words(self, messages: Iterator[Batch | Finished | None], collector: Collector) -> None:
-        """Take what the workers had measured when they were told to stop."""
-        give_up_at = time.monotonic() + LAST_WORDS_S
-        for message in messages:
-            if isinstance(message, Batch):
-                collector.add(message.chunk, message.errors)
-            if time.monotonic() > give_up_at:
-                return
-
     def _summarise(self, collector: Collector, window: Window) -> None:
         self.writer.enter(Stage.SUMMARY)
         self.writer.update(operation_errors=collector.known_errors())
@@ -250,6 +240,20 @@ class _Measurement:
         self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=0))
         for doubt, concerned in _doubts(summaries).items():
             self.writer.warn(doubt.concerning(concerned, of=len(summaries)))
+
+
+def _until_interrupted(
+    messages: Iterator[Batch | Finished | None], interrupt: HeldInterrupt, executor: LocalExecutor
+) -> Iterator[Batch | Finished | None]:
+    """The messages; after Ctrl-C only what the workers had measured when they were told to stop."""
+    give_up_at = math.inf
+    for message in messages:
+        yield message
+        if interrupt.noted and give_up_at == math.inf:
+            executor.stop(CANCEL)
+            give_up_at = time.monotonic() + LAST_WORDS_S
+        if time.monotonic() > give_up_at:
+            return
 
 
 def _doubts(summaries: list[stats.OperationSummary]) -> dict[stats.Doubt, list[str]]:

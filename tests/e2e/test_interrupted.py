@@ -86,6 +86,7 @@ def test_ctrl_c_keeps_and_summarises_what_was_measured(tmp_path, home):
     process = start("backend=postgres", "dataset=tiny", "workload=points", *LONG, home=home, cwd=tmp_path)
     wait_until(lambda: manifest(tmp_path).get("stage") == "measurement", seconds=60)
     time.sleep(2)
+    interrupted_ns = time.monotonic_ns()
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -94,6 +95,8 @@ def test_ctrl_c_keeps_and_summarises_what_was_measured(tmp_path, home):
     assert run.status == "interrupted"
     counts = {row["operation"]: row["count"] for row in run.table("summary").to_pylist()}
     assert counts["read_by_key"] > 10
+    last_ns = max(run.samples(["end_ns"]).column("end_ns").to_pylist())
+    assert last_ns > interrupted_ns - 50_000_000, "what the workers had not sent yet is missing"
     assert sum(counts.values()) == run.samples().num_rows
     assert "read_by_key" in out
     rate = {row["operation"]: row["throughput_per_s"] for row in run.table("summary").to_pylist()}
