@@ -160,7 +160,7 @@ class _Measurement:
             self.writer.warn(
                 "answers were not checked" if not self.config.verify else "this backend gives no real answers"
             )
-        if not self.plan.read_only and self.config.dataset.generated:
+        if not self.plan.read_only:
             prepare.mark_changed(database, self.plan.namespace)
 
     def _load(self, executor: LocalExecutor, backend: Backend, workload: Workload) -> None:

@@ -1,8 +1,8 @@
 """Bring the data into the database, once: schema, ingest, keys and indexes, statistics.
 
-A marker table says what was loaded. It is written before the first table is made (`loading`) and after the last step
-(`loaded`), so that an interrupted load is never taken for a finished one; a workload that is going to change the data
-sets it to `changed` first.
+A marker table says what was loaded, with one row for each table that is ours. It is written before the first table is
+made (`loading`) and after the last step (`loaded`), so that an interrupted load is never taken for a finished one; a
+workload that is going to change the data sets it to `changed` first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from bench import generate
 from bench.dataset import Dataset, GeneratedDataset
@@ -58,7 +58,8 @@ class DataState:
     """What the operations are going to see."""
 
     fingerprint: str
-    """Of the declaration where the data are generated, else of row counts and column types."""
+    """Of the declaration where the data are generated, else of row counts and names of columns: what engines that
+    hold the same data agree upon."""
     loads: tuple[TableLoad, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     """The engine's type of each column, where nothing was declared."""
@@ -94,19 +95,21 @@ def prepare(preparation: Preparation) -> DataState:
     if not isinstance(preparation.dataset, GeneratedDataset):
         return _existing(preparation)
     key = load_key(preparation)
-    found = _read_marker(preparation.database, preparation.namespace)
-    if found == (key, LOADED):
+    there = preparation.database.table_names(preparation.namespace)
+    found = _read_marker(preparation, there)
+    if found and (found.load_key, found.state) == (key, LOADED) and found.tables <= there:
         preparation.say("data: already loaded, reused")
         loads = [
             TableLoad(table=table.name, rows=preparation.dataset.rows(table.name) or 0, reused=True)
             for table in preparation.dataset.shape
         ]
         return DataState(fingerprint=preparation.dataset.fingerprint, loads=tuple(loads))
-    if found and found[1] == CHANGED:
+    if found and found.state == CHANGED:
         preparation.say("data: changed by an earlier workload, loaded anew")
-    elif found and found[1] == LOADING:
+    elif found and found.state == LOADING:
         preparation.say("data: an earlier load did not finish, loaded anew")
-    loads = _load(preparation, preparation.dataset, key, ours=found is not None)
+    _make_room(preparation, key, there, found)
+    loads = _load(preparation, preparation.dataset)
     return DataState(fingerprint=preparation.dataset.fingerprint, loads=tuple(loads))
 
 
@@ -121,8 +124,9 @@ def load_key(preparation: Preparation) -> str:
 
 
 def mark_changed(database: Database, namespace: Namespace) -> None:
-    """Note that a workload is about to change the data, so that the next run loads them anew."""
-    _write_marker(database, namespace, None, CHANGED)
+    """Note that a workload is about to change the data; if this tool loaded them, the next run does so anew."""
+    if MARKER in database.table_names(namespace):
+        database.apply([_set_state(namespace, CHANGED)])
 
 
 def resolve(workload: Workload, preparation: Preparation) -> Workload:
@@ -137,24 +141,39 @@ def resolve(workload: Workload, preparation: Preparation) -> Workload:
 # ---- the marker -------------------------------------------------------------------------------------------------
 
 
-def _read_marker(database: Database, namespace: Namespace) -> tuple[str, str] | None:
-    if MARKER not in database.table_names(namespace):
+class Marker(NamedTuple):
+    """What the marker table says."""
+
+    load_key: str
+    state: str
+    tables: frozenset[str]
+    """The tables of that load: what may be dropped."""
+
+
+def _read_marker(preparation: Preparation, there: frozenset[str]) -> Marker | None:
+    if MARKER not in there:
         return None
-    rows = database.execute(f"SELECT load_key, state FROM {namespace.qualified(MARKER)}")
-    return (str(rows[0][0]), str(rows[0][1])) if rows else ("", LOADING)
+    rows = preparation.database.execute(f"SELECT * FROM {preparation.namespace.qualified(MARKER)}")
+    mine = frozenset(table.name for table in preparation.dataset.shape)
+    if not rows:  # the engine was killed between the table and its rows; nothing else was made by then
+        return Marker("", LOADING, frozenset())
+    named = frozenset(str(row[2]) for row in rows if len(row) > 2)  # older markers name none
+    return Marker(str(rows[0][0]), str(rows[0][1]), named or mine)
 
 
-def _write_marker(database: Database, namespace: Namespace, key: str | None, state: str) -> None:
-    changes = f"state = '{state}'" + (f", load_key = '{key}'" if key is not None else "")
-    database.apply([f"UPDATE {namespace.qualified(MARKER)} SET {changes}"])
+def _set_state(namespace: Namespace, state: str) -> str:
+    return f"UPDATE {namespace.qualified(MARKER)} SET state = '{state}'"
 
 
-def _make_room(preparation: Preparation, key: str, *, ours: bool) -> None:
-    """Remove what an earlier load of ours left, and put up the marker; refuses tables that are not ours."""
+def _make_room(preparation: Preparation, key: str, there: frozenset[str], found: Marker | None) -> None:
+    """Remove what an earlier load of ours left, and put up the marker; refuses tables that are not ours.
+
+    In an order that leaves no table of ours without a marker, also where DDL is not transactional.
+    """
     database, namespace = preparation.database, preparation.namespace
-    there = database.table_names(namespace)
     mine = [table.name for table in preparation.dataset.shape]
-    foreign = sorted(there & set(mine)) if not ours else []
+    ours = found.tables if found else frozenset()
+    foreign = sorted((there & set(mine)) - ours)
     if foreign:
         raise PrepareError(
             f"the schema '{preparation.dataset.schema}' holds {', '.join(foreign)}, and not from this tool: "
@@ -162,14 +181,17 @@ def _make_room(preparation: Preparation, key: str, *, ours: bool) -> None:
         )
     if preparation.backend.capabilities.schemas:
         database.apply([f"CREATE SCHEMA IF NOT EXISTS {namespace.schema}"])
+    if found:
+        database.apply([_set_state(namespace, LOADING)])
     marker = namespace.qualified(MARKER)
-    drops = [f"DROP TABLE IF EXISTS {namespace.qualified(name)}" for name in reversed(mine)]
     database.apply(
         [
+            *(f"DROP TABLE IF EXISTS {namespace.qualified(name)}" for name in sorted(ours - set(mine))),
+            *(f"DROP TABLE IF EXISTS {namespace.qualified(name)}" for name in reversed(mine)),
             f"DROP TABLE IF EXISTS {marker}",
-            f"CREATE TABLE {marker} (load_key VARCHAR(64) NOT NULL, state VARCHAR(16) NOT NULL)",
-            f"INSERT INTO {marker} VALUES ('{key}', '{LOADING}')",
-            *drops,
+            f"CREATE TABLE {marker} "
+            "(load_key VARCHAR(64) NOT NULL, state VARCHAR(16) NOT NULL, table_name VARCHAR(255) NOT NULL)",
+            *(f"INSERT INTO {marker} VALUES ('{key}', '{LOADING}', '{name}')" for name in mine),
         ]
     )
 
@@ -177,9 +199,8 @@ def _make_room(preparation: Preparation, key: str, *, ours: bool) -> None:
 # ---- loading ----------------------------------------------------------------------------------------------------
 
 
-def _load(preparation: Preparation, dataset: GeneratedDataset, key: str, *, ours: bool) -> list[TableLoad]:
+def _load(preparation: Preparation, dataset: GeneratedDataset) -> list[TableLoad]:
     began = time.monotonic()
-    _make_room(preparation, key, ours=ours)
     files = _generate(preparation, dataset)
     loads = {table.name: TableLoad(table=table.name, rows=dataset.rows(table.name) or 0) for table in dataset.shape}
     for made in files.values():
@@ -194,7 +215,7 @@ def _load(preparation: Preparation, dataset: GeneratedDataset, key: str, *, ours
         _, loads[table.name].analyze_s = _timed(partial(preparation.database.analyze, table, preparation.namespace))
     if "" in after:
         preparation.database.apply(after[""])
-    _write_marker(preparation.database, preparation.namespace, key, LOADED)
+    preparation.database.apply([_set_state(preparation.namespace, LOADED)])
     seconds = time.monotonic() - began
     rows = sum(load.rows for load in loads.values())
     preparation.say(f"data: {rows:,} rows in {len(loads)} tables loaded in {seconds:.1f} s")
@@ -271,7 +292,8 @@ def _timed(step: Callable[[], T]) -> tuple[T, float]:
 
 
 def _existing(preparation: Preparation) -> DataState:
-    tables = preparation.database.tables(preparation.namespace)
+    found = preparation.database.tables(preparation.namespace)
+    tables = {name: facts for name, facts in found.items() if name != MARKER}
     if not tables and preparation.backend.capabilities.answers:
         raise PrepareError(
             f"no tables in the schema '{preparation.dataset.schema}'; name the one to measure with dataset.schema=…"

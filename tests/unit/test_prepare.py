@@ -1,0 +1,94 @@
+"""Bringing data into a real database: what is reused, what is loaded anew, and what is never touched."""
+
+import pytest
+from generated_data import build
+
+from bench.backends.duckdb import DuckdbBackend
+from bench.dataset import ExistingDataset
+from bench.errors import PrepareError
+from bench.prepare import MARKER, Preparation, mark_changed, prepare
+
+ID = {"kind": "sequence"}
+
+
+def dataset(*tables, rows=10, **more):
+    given = {name: {"rows": rows, "primary_key": ["id"], "columns": {"id": ID}} for name in tables}
+    return build({"name": "d", "schema": "s", "tables": given} | more)
+
+
+@pytest.fixture
+def database(tmp_path):
+    backend = DuckdbBackend(path=str(tmp_path / "x.duckdb"))
+    with backend.open(backend.namespace("s")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def bring(database, tmp_path):
+    """Prepare a dataset; gives its state and what was said."""
+
+    def preparing(wanted, **changes):
+        said = []
+        backend = DuckdbBackend()
+        options = {
+            "database": database,
+            "backend": backend,
+            "dataset": wanted,
+            "namespace": backend.namespace("s"),
+            "home": tmp_path,
+            "advance": lambda what, done, total: None,
+            "say": said.append,
+        }
+        return prepare(Preparation(**options | changes)), said
+
+    return preparing
+
+
+def count(database, table):
+    return database.execute(f"SELECT count(*) FROM s.{table}")[0][0]
+
+
+def test_what_was_loaded_is_reused_until_it_is_changed(bring, database):
+    assert not bring(dataset("a"))[0].reused
+    assert bring(dataset("a"))[0].reused
+    mark_changed(database, DuckdbBackend().namespace("s"))
+    state, said = bring(dataset("a"))
+    assert not state.reused
+    assert "data: changed by an earlier workload, loaded anew" in said
+
+
+def test_a_table_that_somebody_dropped_is_loaded_anew(bring, database):
+    bring(dataset("a", "b"))
+    database.execute("DROP TABLE s.b")
+    assert not bring(dataset("a", "b"))[0].reused
+    assert count(database, "b") == 10
+
+
+def test_another_dataset_takes_the_place_of_the_last_one_and_leaves_nothing_of_it(bring, database):
+    bring(dataset("a", "b"))
+    bring(dataset("b", "c", rows=20))
+    assert database.table_names(DuckdbBackend().namespace("s")) == {"b", "c", MARKER}
+    assert count(database, "b") == 20
+
+
+def test_a_table_of_the_users_own_is_never_dropped_not_even_beside_ours(bring, database):
+    bring(dataset("a"))
+    database.execute("CREATE TABLE s.c AS SELECT 1 AS precious")
+    with pytest.raises(PrepareError, match="holds c, and not from this tool: nothing was touched"):
+        bring(dataset("a", "c"))
+    assert database.execute("SELECT precious FROM s.c") == [(1,)]
+    assert bring(dataset("a"))[0].reused
+
+
+def test_a_marker_that_names_no_tables_still_counts(bring, database):
+    bring(dataset("a"))
+    database.execute(f"ALTER TABLE s.{MARKER} DROP COLUMN table_name")
+    assert bring(dataset("a"))[0].reused
+    assert not bring(dataset("a", rows=11))[0].reused
+
+
+def test_existing_tables_are_those_of_the_user(bring, database):
+    bring(dataset("a"))
+    state, said = bring(ExistingDataset(name="existing", schema="s"))
+    assert [load.table for load in state.loads] == ["a"]
+    assert said == ["data: 1 existing tables, 10 rows"]
