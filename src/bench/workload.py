@@ -62,7 +62,7 @@ class Workload:
     name: str
     operations: Annotated[tuple[Operation, ...], MinLen(1)]
     mix: Mapping[str, Annotated[float, Ge(0)]] = field(default_factory=dict)
-    """Weight of each operation; empty: all are asked equally often; 0: not asked at all."""
+    """Weight of each operation, 1 for those that are not named; 0: not asked at all."""
     description: str = ""
 
     def __post_init__(self) -> None:
@@ -77,10 +77,7 @@ class Workload:
                 raise ConfigError(
                     f"no operation '{name}'; there are {', '.join(names)}{nearest(name, names)}", key="mix"
                 )
-        missing = [name for name in names if self.mix and name not in self.mix]
-        if missing:
-            raise ConfigError(f"no weight for {', '.join(missing)}; 0 leaves an operation out", key="mix")
-        if self.mix and not any(self.mix.values()):
+        if not self.asked:
             raise ConfigError(
                 "all weights are 0, so there is nothing to ask; give one operation a weight above 0", key="mix"
             )
@@ -92,7 +89,7 @@ class Workload:
 
     def weight(self, name: str) -> float:
         """Weight of the operation `name` in the mix, relative to the others."""
-        return self.mix[name] if self.mix else 1.0
+        return self.mix.get(name, 1.0)
 
     def order(self, rng: np.random.Generator, size: int) -> list[int]:
         """Positions in `asked` of the next operations of one client, at least `size` of them.

@@ -96,6 +96,12 @@ class TestOverrides:
             ("duckdb", 1), ("duckdb", 2), ("null", 1), ("null", 2),
         ]  # fmt: skip
 
+    def test_one_weight_can_be_set_where_the_yaml_has_no_mix(self):
+        without = one("workload=joins", "workload.mix.two_way=0").workload
+        assert "two_way" not in [operation.name for operation in without.asked]
+        assert {without.weight(operation.name) for operation in without.asked} == {1.0}
+        assert one("workload=joins", "workload.mix.two_way=3").workload.weight("two_way") == 3
+
     def test_texts_stay_texts(self):
         assert one("label=17").label == "17"
         assert one("home=/data/it's here").home == Path("/data/it's here")
@@ -213,6 +219,8 @@ class TestRefused:
             (["seed=-1"], ["seed: -1 is too small"]),
             (["verify=maybe"], ["verify: 'maybe'", "true or false"]),
             (["workload=points", "workload.mix.nosuch=3"], ["workload.mix: no operation 'nosuch'"]),
+            (["workload=points", "workload.mix={read_by_key: 0, read_by_index: 0, small_range: 0, "
+              "insert_row: 0, update_by_key: 0, take_payment: 0}"], ["workload.mix: all weights are 0"]),
             (["workload=points", "workload.operations.0.tempalte=a"], ["].tempalte:", "did you mean 'template'?"]),
             (["load._target_=bench.load.Nope"], ["load._target_: 'bench.load.Nope' cannot be imported"]),
             (["load._target_=nowhere.Nope"], ["load._target_: 'nowhere.Nope' cannot be imported"]),
