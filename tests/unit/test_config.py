@@ -219,8 +219,14 @@ class TestRefused:
             (["seed=-1"], ["seed: -1 is too small"]),
             (["verify=maybe"], ["verify: 'maybe'", "true or false"]),
             (["workload=points", "workload.mix.nosuch=3"], ["workload.mix: no operation 'nosuch'"]),
-            (["workload=points", "workload.mix={read_by_key: 0, read_by_index: 0, small_range: 0, "
-              "insert_row: 0, update_by_key: 0, take_payment: 0}"], ["workload.mix: all weights are 0"]),
+            (
+                [
+                    "workload=points",
+                    "workload.mix={read_by_key: 0, read_by_index: 0, small_range: 0, "
+                    "insert_row: 0, update_by_key: 0, take_payment: 0}",
+                ],
+                ["workload.mix: all weights are 0"],
+            ),
             (["workload=points", "workload.operations.0.tempalte=a"], ["].tempalte:", "did you mean 'template'?"]),
             (["load._target_=bench.load.Nope"], ["load._target_: 'bench.load.Nope' cannot be imported"]),
             (["load._target_=nowhere.Nope"], ["load._target_: 'nowhere.Nope' cannot be imported"]),

@@ -331,6 +331,19 @@ def test_an_operation_with_overrides_only_is_known_by_them(studio):
         studio.render("w/q.sql.j2", "snowflake")
 
 
+def test_the_schema_of_an_engine_without_schemas_is_its_prefix(studio):
+    text = "select count(*) as n from {{ schema }}.orders{% if schema %} where true{% endif %}"
+    studio.write("w/q.sql.j2", text)
+    studio.write("w/q.sqlite.sql.j2", text)
+    studio.write("shop/schema.sql.j2", "create table {{ schema }}.orders (a int) -- in '{{ schema }}'")
+    sqlite = studio.renderer("sqlite", namespace=Namespace(schema="", prefix="shop_"))
+    (statement,) = studio.render("w/q.sql.j2", "sqlite", namespace=Namespace(schema="", prefix="shop_"))[0].statements
+    assert statement.sql == "select count(*) as n from shop_orders"
+    assert sqlite.render_schema("shop", "sqlite") == ("create table shop_orders (a int) -- in ''",)
+    operation = Operation(name="q", template="w/q.sql.j2")
+    assert sqlite.canonical_text(operation) == studio.renderer().canonical_text(operation)
+
+
 def test_a_schema_template_is_optional_and_a_backends_own_wins(studio):
     renderer = studio.renderer("duckdb")
     assert renderer.render_schema("shop", "duck") == ()

@@ -145,7 +145,7 @@ class Renderer:
             return ()
         found = template.find(self.sql_dirs, name, backend)
         names = template.context(found, self.namespace, self._declared, self.capabilities.dialect)
-        text = template.render(self._jinja, found, names)
+        text = template.render(self._jinja, found, names, prefix=self.namespace.prefix)
         return tuple(piece.text for piece in _split(text, found, self.capabilities.dialect))
 
     @property
@@ -155,7 +155,7 @@ class Renderer:
 
     def _render(self, found: Template, operation: Operation) -> str:
         names = template.context(found, self.namespace, self._declared, self.capabilities.dialect)
-        return template.render(self._jinja, found, names, operation.params)
+        return template.render(self._jinja, found, names, operation.params, self.namespace.prefix)
 
     def _translate(self, piece: Piece, text: str, found: Template) -> Translated:
         if found.override:

@@ -16,6 +16,18 @@ from bench.model import Namespace
 SUFFIX = ".sql.j2"
 
 
+class _NoSchema(str):
+    """`schema` in an engine without schemas: marks the place, and is false in `{% if schema %}`."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NO_SCHEMA = _NoSchema("\ue002")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Template:
     """One file below a `sql` folder."""
@@ -107,11 +119,16 @@ def environment(sql_dirs: Sequence[Path]) -> jinja2.Environment:
 def context(template: Template, namespace: Namespace, declared: Collection[str], dialect: str) -> dict[str, object]:
     """What a template sees: names of the schema and its tables, and the dialect; no value that is bound."""
     tables = TableNames(declared, namespace, template)
-    return {"schema": namespace.schema, "tables": tables, "table": tables.__getitem__, "dialect": dialect}
+    schema = namespace.schema or NO_SCHEMA
+    return {"schema": schema, "tables": tables, "table": tables.__getitem__, "dialect": dialect}
 
 
 def render(
-    jinja: jinja2.Environment, template: Template, names: Mapping[str, object], params: Collection[str] = ()
+    jinja: jinja2.Environment,
+    template: Template,
+    names: Mapping[str, object],
+    params: Collection[str] = (),
+    prefix: str = "",
 ) -> str:
     """The text of a template after Jinja.
 
@@ -120,12 +137,14 @@ def render(
         template: The file.
         names: What the template sees.
         params: Names of bound values, to say what is wrong when one of them is used in `{{ }}`.
+        prefix: Replaces `{{ schema }}.` in an engine without schemas.
 
     Raises:
         RenderError: The template is broken, or uses a name that is not there.
     """
     try:
-        return jinja.get_template(template.name).render(names)
+        text = jinja.get_template(template.name).render(names)
+        return text.replace(f"{NO_SCHEMA}.", prefix).replace(NO_SCHEMA, "")
     except jinja2.UndefinedError as error:
         what, remedy = _undefined(error, names, params)
         raise template.refuse(what, remedy, line=_line(error, template)) from error
