@@ -16,7 +16,7 @@ from bench.collect import Collector
 from bench.errors import BenchError, RunError
 from bench.executors.local import CANCEL, Batch, Finished, LocalExecutor
 from bench.interrupt import HeldInterrupt
-from bench.plan import Plan, RunConfig, make_plan, question_hash
+from bench.plan import Plan, RunConfig, question_hash
 from bench.redact import redact_text
 from bench.results import RunWriter, new_run_id, open_run, summary
 from bench.results.manifest import RunKey, Stage
@@ -40,16 +40,14 @@ class CellOutcome:
     run_id: str
 
 
-def run_cell(config: RunConfig, directory: Path, progress: Progress) -> CellOutcome:
-    """Run one cell and leave its results in `directory`.
+def run_cell(config: RunConfig, plan: Plan, directory: Path, progress: Progress) -> CellOutcome:
+    """Run one cell as planned and leave its results in `directory`.
 
     What fails is recorded there and in the outcome. An interruption is recorded too, and passes on.
 
     Raises:
-        ConfigError, RenderError: The cell cannot be run; nothing was touched.
         KeyboardInterrupt: The user ended it; what was measured is kept.
     """
-    plan = make_plan(config)
     key = RunKey(
         run_id=new_run_id(),
         backend=config.backend.name,

@@ -11,7 +11,7 @@ from bench.commands.shell import Parser, Shell, say
 from bench.errors import ConfigError, ResultError
 
 if TYPE_CHECKING:
-    from bench.plan import RunConfig
+    from bench.plan import Plan, RunConfig
     from bench.sweep import Cell
 
 
@@ -65,12 +65,12 @@ def _single(directory: Path) -> int:
     if _is_done(directory):
         say("nothing is missing: the run is done")
     else:
-        run_cell(recompose(directory), directory)
+        run_cell(*recompose(directory), directory)
     return conclude(directory)
 
 
-def recompose(directory: Path) -> RunConfig:
-    """The configuration of the cell in `directory`, composed again and found to be the same.
+def recompose(directory: Path) -> tuple[RunConfig, Plan]:
+    """The configuration of the cell in `directory`, composed again and found to be the same, and its plan.
 
     Raises:
         ConfigError: It has changed since, or can no longer be composed.
@@ -86,15 +86,14 @@ def recompose(directory: Path) -> RunConfig:
             f"the configuration of {directory.name} is not what it was when it began; "
             "undo the change in the YAML files, or start anew"
         )
-    make_plan(config)
-    return config
+    return config, make_plan(config)
 
 
 def _cell(sweep: Path, name: str) -> Cell:
     from bench.sweep import Cell
 
-    config = recompose(sweep / name)
-    return Cell(name=name, config_hash=config.config_hash, run=lambda: run_cell(config, sweep / name))
+    config, plan = recompose(sweep / name)
+    return Cell(name=name, config_hash=config.config_hash, run=lambda: run_cell(config, plan, sweep / name))
 
 
 def _is_done(directory: Path) -> bool:

@@ -13,7 +13,7 @@ from bench.commands.shell import Shell, composing_parser, say
 if TYPE_CHECKING:
     from bench.cell import CellOutcome
     from bench.config import Sources
-    from bench.plan import RunConfig
+    from bench.plan import Plan, RunConfig
 
 FAILED = 1
 
@@ -33,13 +33,17 @@ def run(words: Sequence[str], sources: Sources, *, multirun: bool) -> int:
     from bench.plan import make_plan
 
     directories: list[Path] = []
+    plans: dict[str, Plan] = {}
+
+    def check(cell: RunConfig) -> None:
+        plans[cell.config_hash] = make_plan(cell)
 
     def task(cell: RunConfig, directory: Path) -> CellOutcome:
         directories.append(directory)
-        return run_cell(cell, directory)
+        return run_cell(cell, plans[cell.config_hash], directory)
 
     try:
-        directory = config.run(words, sources, task, check=make_plan, multirun=multirun)
+        directory = config.run(words, sources, task, check=check, multirun=multirun)
     except KeyboardInterrupt:
         if directories:
             conclude(results_of(directories[0]))
@@ -47,14 +51,14 @@ def run(words: Sequence[str], sources: Sources, *, multirun: bool) -> int:
     return conclude(directory)
 
 
-def run_cell(cell: RunConfig, directory: Path) -> CellOutcome:
+def run_cell(cell: RunConfig, plan: Plan, directory: Path) -> CellOutcome:
     """Run one cell with its progress on stderr, while no other process may work in its directory."""
     from bench import cell as cells
     from bench.progress import make_progress
     from bench.sweep import locked
 
     with locked(directory):
-        return cells.run_cell(cell, directory, make_progress(sys.stderr))
+        return cells.run_cell(cell, plan, directory, make_progress(sys.stderr))
 
 
 def results_of(directory: Path) -> Path:
