@@ -6,7 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import GROUPS, Sources, build, compose, config_hash, option_file, options, own_directory, quoted
+from bench.cell import CellOutcome
+from bench.config import (
+    GROUPS,
+    Sources,
+    build,
+    compose,
+    config_hash,
+    option_file,
+    options,
+    own_directory,
+    quoted,
+    read_request,
+    run,
+)
 from bench.config.overrides import Override, refuse_secrets
 from bench.errors import ConfigError
 from bench.load import ClosedLoop, LoadProfile
@@ -17,6 +30,7 @@ SOURCES = Sources(main=CONF)
 EVERY_OPTION = [(path.parent.name, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 NEEDED = {("price", "hourly"): ["price.usd_per_hour=0.5"]}
 """What an option leaves to the user."""
+SEEDS = ("++seed=1", "++seed=2", "++seed=3")
 
 
 def one(*words, sources=SOURCES):
@@ -127,6 +141,34 @@ class TestOverrides:
         sources = Sources(main=CONF, extra=(mine / "conf",))
         assert [c.load.clients for c in compose(["experiment=steps"], sources)] == [1, 2]
         assert [c.load.clients for c in compose(["experiment=steps", "load.clients=5"], sources)] == [5]
+
+
+class TestRun:
+    def test_each_cell_of_a_sweep_is_composed_once(self, tmp_path, monkeypatch):
+        from hydra._internal.config_loader_impl import ConfigLoaderImpl
+
+        composed, compose_really = [], ConfigLoaderImpl.load_configuration
+
+        def counted(self, config_name, overrides, *rest, **named):
+            composed.append(overrides)
+            return compose_really(self, config_name, overrides, *rest, **named)
+
+        monkeypatch.setattr(ConfigLoaderImpl, "load_configuration", counted)
+        monkeypatch.chdir(tmp_path)
+        checked, ran = [], []
+
+        def task(config, directory):
+            ran.append((config.seed, directory))
+            return CellOutcome(status="done", message="", run_id="x")
+
+        words = ["backend=null", "seed=1,2,3", "outputs=here"]
+        sweep = run(words, SOURCES, task, check=lambda config: checked.append(config.config_hash), multirun=True)
+        assert sorted(word for asked in composed for word in asked if word in SEEDS) == list(SEEDS)
+        assert [seed for seed, _ in ran] == [1, 2, 3]
+        assert len(set(checked)) == 3
+        assert [directory.parent for _, directory in ran] == [sweep] * 3
+        assert [directory.name[:2] for _, directory in ran] == ["0_", "1_", "2_"]
+        assert [read_request(directory).config_hash for _, directory in ran] == checked
 
 
 class TestSources:

@@ -6,11 +6,15 @@ import importlib
 import inspect
 import json
 import math
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Hashable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from bench.config.violation import shown, violation
 from bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
@@ -29,14 +33,14 @@ def build(base: type[T], given: Mapping[str, object], slot: str, default: str = 
     Raises:
         ConfigError: There is no such class, a key is unknown or missing, a type is wrong, a value is out of range.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
     from pydantic.errors import PydanticUserError
 
     target = _class(given.get(TARGET) or default, base, slot)
     values = {key: value for key, value in given.items() if key != TARGET}
     _refuse_endless(values, slot)
     try:
-        return TypeAdapter(target).validate_json(json.dumps(values), strict=True, extra="forbid")
+        built: T = _adapter(cast("Hashable", target)).validate_json(json.dumps(values), strict=True, extra="forbid")
     except ValidationError as error:
         raise violation(error, values, target, slot) from error
     except (PydanticUserError, NameError) as error:
@@ -44,6 +48,15 @@ def build(base: type[T], given: Mapping[str, object], slot: str, default: str = 
         raise ConfigError(
             f"{target.__qualname__} cannot be built from a configuration: {what}", key=_key(slot)
         ) from error
+    return built
+
+
+@cache
+def _adapter(target: type[Any]) -> TypeAdapter[Any]:
+    """What builds the class; made once, for that takes longer than building."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(target)
 
 
 def _key(slot: str) -> str:

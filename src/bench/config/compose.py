@@ -74,10 +74,10 @@ def run(
             for config in _cells(hydra, asked):
                 check(config)
         if asked.multirun:
-            batches = hydra.multirun(PRIMARY, _hydra_task(task), [*asked.words, "hydra.mode=MULTIRUN"])
+            batches = hydra.multirun(PRIMARY, _cell_task(task), asked.words)
             return Path(batches[0][0].working_dir)
         directories: list[Path] = []
-        hydra.run(PRIMARY, _hydra_task(task, directories.append), [*asked.words, "hydra.mode=RUN"])
+        hydra.run(PRIMARY, _run_task(task, directories.append), asked.words)
         return directories[0]
 
 
@@ -106,6 +106,8 @@ def opened(sources: Sources) -> Iterator[Hydra]:
     from hydra.core.config_search_path import SearchPathQuery
     from hydra.core.global_hydra import GlobalHydra
 
+    from bench.config.once import OnceLoader
+
     for directory in (sources.main, *sources.extra):
         if not directory.is_dir():
             raise ConfigError(f"there is no directory '{directory}'", key="--config-dir")
@@ -115,7 +117,9 @@ def opened(sources: Sources) -> Iterator[Hydra]:
         search_path.prepend("user", f"file://{directory.resolve()}", SearchPathQuery(provider="main"))
     GlobalHydra.instance().clear()
     try:
-        yield Hydra.create_main_hydra2(task_name="bench", config_search_path=search_path)
+        hydra = Hydra(task_name="bench", config_loader=OnceLoader(search_path))
+        GlobalHydra.instance().initialize(hydra)
+        yield hydra
     finally:
         GlobalHydra.instance().clear()
 
@@ -125,9 +129,7 @@ class _Asked:
     """What a command line asks for, together with the YAML that it names."""
 
     words: list[str]
-    """Overrides in the form for Hydra."""
-    axes: list[str]
-    """What the YAML itself sweeps over, as overrides."""
+    """Overrides in the form for Hydra, with its mode."""
     multirun: bool
 
 
@@ -144,31 +146,32 @@ def _asked(hydra: Hydra, words: Sequence[str], *, multirun: bool) -> _Asked:
             "a config.yaml of your own needs `- override hydra/launcher: sequential` in its defaults",
             key="hydra/launcher",
         )
-    return _Asked(
-        # An axis of the YAML is replaced only by an override that is spelled in the same way.
-        words=[word.removeprefix("++") if Override.parse(word).key in params else word for word in checked],
-        axes=[f"{key}={value}" for key, value in params.items()],
-        multirun=multirun,
-    )
+    # An axis of the YAML is replaced only by an override that is spelled in the same way.
+    words = [word.removeprefix("++") if Override.parse(word).key in params else word for word in checked]
+    return _Asked(words=[*words, f"hydra.mode={'MULTIRUN' if multirun else 'RUN'}"], multirun=multirun)
 
 
 def _cells(hydra: Hydra, asked: _Asked) -> Iterator[RunConfig]:
-    from hydra.types import RunMode
-
-    for job in _jobs(hydra, asked) if asked.multirun else [asked.words]:
-        composed = hydra.compose_config(PRIMARY, list(job), RunMode.RUN)
+    for composed in _composed(hydra, asked):
         with in_context(composed) as (task, own):
             yield freeze(task, own)
 
 
-def _jobs(hydra: Hydra, asked: _Asked) -> list[list[str]]:
-    """The words of each cell of a sweep, in the order in which Hydra's basic sweeper takes them."""
+def _composed(hydra: Hydra, asked: _Asked) -> Iterator[DictConfig]:
+    """Each cell as Hydra is going to compose it, which in a sweep is then not done anew."""
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.types import RunMode
 
+    if not asked.multirun:
+        yield hydra.compose_config(PRIMARY, asked.words, RunMode.RUN)
+        return
+    sweep = hydra.compose_config(PRIMARY, asked.words, RunMode.MULTIRUN)
+    axes = [f"{key}={value}" for key, value in (sweep.hydra.sweeper.get("params") or {}).items()]
     parser = OverridesParser.create(config_loader=hydra.config_loader)
-    (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides(asked.axes + asked.words), None)
-    return jobs
+    (jobs,) = BasicSweeper.split_arguments(parser.parse_overrides([*axes, *sweep.hydra.overrides.task]), None)
+    for job in jobs:
+        yield hydra.config_loader.load_sweep_config(sweep, job)
 
 
 @contextmanager
@@ -185,8 +188,20 @@ def in_context(composed: DictConfig) -> Iterator[tuple[DictConfig, DictConfig]]:
         HydraConfig.instance().cfg = before
 
 
-def _hydra_task(task: Task, tell: Callable[[Path], None] = lambda _: None) -> Callable[[DictConfig], object]:
-    """`task` in the form in which Hydra calls it; `tell` takes the directory of each cell."""
+def _cell_task(task: Task) -> Callable[[DictConfig], object]:
+    """`task` in the form in which Hydra calls it for a cell of a sweep."""
+
+    def run_task(composed: DictConfig) -> object:
+        from hydra.core.hydra_config import HydraConfig
+
+        hydra: Any = HydraConfig.get()
+        return task(freeze(composed, hydra), Path(hydra.runtime.output_dir))
+
+    return run_task
+
+
+def _run_task(task: Task, tell: Callable[[Path], None]) -> Callable[[DictConfig], object]:
+    """The same for a single run, which keeps its own configuration; `tell` takes its directory."""
 
     def run_task(composed: DictConfig) -> object:
         from hydra.core.hydra_config import HydraConfig

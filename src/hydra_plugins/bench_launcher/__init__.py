@@ -48,7 +48,7 @@ class SequentialLauncher(Launcher):
 
     def _compose(self, number: int, words: Sequence[str]) -> DictConfig:
         composed: DictConfig = self.hydra_context.config_loader.load_sweep_config(self.config, list(words))
-        with open_dict(composed):
+        with read_write(composed.hydra), open_dict(composed.hydra):
             composed.hydra.job.id = str(number)
             composed.hydra.job.num = number
         return composed
