@@ -84,7 +84,7 @@ def make_plan(config: RunConfig) -> Plan:
     plan = Plan(
         namespace=namespace,
         operations=tuple(operation for operation, _ in rendered),
-        schema_ddl=renderer.render_schema(config.dataset.schema, backend.name) if config.dataset.generated else (),
+        schema_ddl=_schema_ddl(config, renderer),
         audit=tuple(row for _, rows in rendered for row in rows),
         canonical={operation.name: renderer.canonical_text(operation) for operation in config.workload.asked},
         sql_hash=_hash([[statement.sql for statement in operation.statements] for operation, _ in rendered]),
@@ -115,6 +115,15 @@ def question_hash(config: RunConfig, plan: Plan, workload: Workload, fingerprint
             "load": config.load.describe(),
         }
     )
+
+
+def _schema_ddl(config: RunConfig, renderer: Renderer) -> tuple[str, ...]:
+    """DDL of the dataset's own, from the folder of its schema or of its name."""
+    if not config.dataset.generated:
+        return ()
+    folders = dict.fromkeys((config.dataset.schema, config.dataset.name))
+    found = (renderer.render_schema(folder, config.backend.name) for folder in folders)
+    return next(filter(None, found), ())
 
 
 def _hash(value: object) -> str:

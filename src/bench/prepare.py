@@ -8,8 +8,9 @@ workload that is going to change the data sets it to `changed` first.
 from __future__ import annotations
 
 import hashlib
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -35,6 +36,9 @@ T = TypeVar("T")
 MARKER = "bench_marker"
 LOADING, LOADED, CHANGED = "loading", "loaded", "changed"
 GENERATOR_THREADS = 2
+_COMMENT = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", re.DOTALL)
+_TABLE = re.compile(r"CREATE\s+(?:\w+\s+){0,4}?TABLE\b", re.IGNORECASE)
+_LATER = re.compile(r"ALTER\s+TABLE\b|CREATE\s+(?:UNIQUE\s+)?INDEX\b", re.IGNORECASE)
 COLUMN_VALUES = 10_000
 """Greatest number of values from which a `column` parameter draws."""
 
@@ -226,10 +230,21 @@ def _split_ddl(preparation: Preparation) -> tuple[list[str], dict[str, tuple[str
     """DDL before the data, and after them by table ('' for what belongs to no single table)."""
     backend, namespace, shape = preparation.backend, preparation.namespace, preparation.dataset.shape
     if preparation.schema_ddl:
-        tables = [text for text in preparation.schema_ddl if text.lstrip()[:12].upper().startswith("CREATE TABLE")]
-        return tables, {"": tuple(text for text in preparation.schema_ddl if text not in tables)}
-    before = [backend.create_table(table, namespace) for table in shape]
-    return before, {table.name: backend.after_load(table, namespace) for table in shape}
+        before, after = split_schema(preparation.schema_ddl)
+        return before, {"": after}
+    return [backend.create_table(table, namespace) for table in shape], {
+        table.name: backend.after_load(table, namespace) for table in shape
+    }
+
+
+def split_schema(ddl: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The DDL of a user before and after the data: all up to the last table, but indexes and changes of tables."""
+    plain = [_COMMENT.sub("", text) for text in ddl]
+    last = max((position for position, text in enumerate(plain) if _TABLE.match(text)), default=-1)
+    early = [position for position in range(last + 1) if not _LATER.match(plain[position])]
+    return [ddl[position] for position in early], tuple(
+        text for position, text in enumerate(ddl) if position not in early
+    )
 
 
 def _generate(preparation: Preparation, dataset: GeneratedDataset) -> Mapping[str, generate.GeneratedTable]:

@@ -64,7 +64,17 @@ def test_a_run_as_a_table(tmp_path):
     assert lines[0] == "duckdb · tiny · points · closed"
     header = re.split(r" {2,}", line_with(lines, "operation").strip())
     assert header == ["operation", "count", "per s", "mean ms", "p50 ms", "p95 ms", "p99 ms", "max ms", "errors"]
-    assert line_with(lines, "read").split() == ["read", "12,345", "1,234", "1.50", "1.23", "12.3", "1,235", "2,000", "0"]
+    assert line_with(lines, "read").split() == [
+        "read",
+        "12,345",
+        "1,234",
+        "1.50",
+        "1.23",
+        "12.3",
+        "1,235",
+        "2,000",
+        "0",
+    ]
     assert line_with(lines, "write").split() == ["write", "3", "0.300", "5.00", NULL, NULL, NULL, "7.00", "1"]
     assert line_with(lines, "Times are service times")
     assert line_with(lines, f"{NULL}: too few samples; a percentile needs ten in its tail")
@@ -92,7 +102,19 @@ def test_an_open_loop_is_reported_by_response_time(tmp_path):
         operation="read", count=20, late=5, dropped=2, service_time=FULL, response_time=waited
     )  # fmt: skip
     lines = lines_of(make_run(tmp_path / "run", summary))
-    assert line_with(lines, "read").split() == ["read", "20", "0.000", "9,000", "9,000", NULL, NULL, "9,500", "0", "5", "2"]
+    assert line_with(lines, "read").split() == [
+        "read",
+        "20",
+        "0.000",
+        "9,000",
+        "9,000",
+        NULL,
+        NULL,
+        "9,500",
+        "0",
+        "5",
+        "2",
+    ]
     assert line_with(lines, "Times are response times")
 
 
@@ -103,7 +125,9 @@ def test_columns_that_only_some_runs_have(tmp_path):
     )
     assert lines[0] == "duckdb · tiny · points · closed (emulated)"
     header = re.split(r" {2,}", line_with(lines, "operation").strip())
-    shown = "operation, repetition, count, per s, mean ms, p50 ms, p95 ms, p99 ms, max ms, errors, aborted, USD per 1,000"
+    shown = (
+        "operation, repetition, count, per s, mean ms, p50 ms, p95 ms, p99 ms, max ms, errors, aborted, USD per 1,000"
+    )
     assert header == shown.split(", ")
     assert [line.split()[:3] for line in lines if line.strip().startswith("pay")] == [
         ["pay", "(emulated)", "0"],
