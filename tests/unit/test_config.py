@@ -302,6 +302,26 @@ class TestRefused:
         assert message.startswith("dataset.tables.orders.columns.status: ")
 
     @pytest.mark.parametrize(
+        ("spec", "message"),
+        [
+            (
+                "{kind: column, table: orders, column: order_id, distribution: zipff}",
+                ".distribution: 'zipff' is not allowed",
+            ),
+            ("{kind: column, table: orders, column: 3}", ".column: 3 is not allowed here; allowed is a text"),
+            ("{kind: column, table: orders, column: Id}", ".column: 'Id' is no name for a column"),
+            (
+                "{kind: column, table: orders, columm: a}",
+                ".columm: there is no such key; there are kind, table, column",
+            ),
+        ],
+    )
+    def test_a_kind_that_is_the_name_of_a_key_too(self, spec, message):
+        operation = f"{{name: q, template: points/read_by_key.sql.j2, params: {{order_id: {spec}}}}}"
+        said = wrong("workload=points", "~workload.mix", f"workload.operations=[{operation}]")
+        assert said.startswith(f"workload.operations[q].params.order_id{message}")
+
+    @pytest.mark.parametrize(
         "word",
         [
             "backend.password=hunter2",

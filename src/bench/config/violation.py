@@ -137,9 +137,12 @@ def _locate(loc: Sequence[int | str], given: object, *, present: bool = False) -
     """
     path: list[str] = []
     here = given
+    told: object = None
     for position, part in enumerate(loc):
         last = position == len(loc) - 1
-        if isinstance(here, Mapping) and part in here:
+        if isinstance(here, Mapping) and here.get("kind") == part and told is not here:
+            told = here  # the mark of a union, although a key of the same name may stand there too
+        elif isinstance(here, Mapping) and part in here:
             here = here[part]
             path.append(str(part))
         elif isinstance(here, list) and isinstance(part, int) and part < len(here):
