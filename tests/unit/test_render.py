@@ -331,6 +331,12 @@ def test_an_operation_with_overrides_only_is_known_by_them(studio):
         studio.render("w/q.sql.j2", "snowflake")
 
 
+def test_templates_that_include_each_other_without_end(studio):
+    studio.write("w/other.sql.j2", "{% include 'w/q.sql.j2' %}")
+    with pytest.raises(RenderError, match="w/q.sql.j2, for postgres: it includes itself without end"):
+        studio.sql("{% include 'w/other.sql.j2' %}")
+
+
 def test_the_schema_of_an_engine_without_schemas_is_its_prefix(studio):
     text = "select count(*) as n from {{ schema }}.orders{% if schema %} where true{% endif %}"
     studio.write("w/q.sql.j2", text)

@@ -154,6 +154,8 @@ def render(
     except jinja2.TemplateNotFound as error:
         what = f"it includes '{error.name}', which is in no sql folder"
         raise template.refuse(what, "correct the path", line=_line(error, template)) from error
+    except RecursionError as error:
+        raise template.refuse("it includes itself without end", "end the circle of includes") from error
     except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise template.refuse(f"Jinja: {error}", "correct the template", line=_line(error, template)) from error
 
