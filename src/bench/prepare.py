@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -268,6 +269,7 @@ def _ingest_all(
     """Every table, several at once where that serves the engine; the largest first, so that none is left alone."""
     total = sum(dataset.rows(table.name) or 0 for table in dataset.shape)
     done: dict[str, int] = {}
+    given_up = threading.Event()
 
     def ingest(table: Table) -> None:
         source = (
@@ -275,7 +277,7 @@ def _ingest_all(
             if table.name in files
             else generate.stream(dataset, table.name, threads=GENERATOR_THREADS)
         )
-        counted = _counted(source, table.name, done, lambda rows: preparation.advance("load", rows, total))
+        counted = _counted(source, table.name, done, lambda rows: preparation.advance("load", rows, total), given_up)
         rows, seconds = _timed(lambda: preparation.database.ingest(table, preparation.namespace, counted))
         if rows != dataset.rows(table.name):
             raise PrepareError(f"{table.name}: {rows} of {dataset.rows(table.name)} rows arrived in the database")
@@ -284,14 +286,25 @@ def _ingest_all(
     sessions = preparation.backend.capabilities.ingest_sessions
     by_size = sorted(dataset.shape, key=lambda table: -(dataset.rows(table.name) or 0))
     with ThreadPoolExecutor(sessions, thread_name_prefix="ingest") as pool:
-        for future in [pool.submit(ingest, table) for table in by_size]:
-            future.result()
+        try:
+            for future in as_completed([pool.submit(ingest, table) for table in by_size]):
+                future.result()
+        except BaseException:  # Ctrl-C too: nobody is to wait for the rest of a load that will not be used
+            given_up.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _counted(
-    batches: Iterator[pa.RecordBatch], name: str, done: dict[str, int], advance: Callable[[int], None]
+    batches: Iterator[pa.RecordBatch],
+    name: str,
+    done: dict[str, int],
+    advance: Callable[[int], None],
+    given_up: threading.Event,
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
+        if given_up.is_set():
+            raise PrepareError(f"{name}: the load was given up")
         yield batch
         done[name] = done.get(name, 0) + batch.num_rows
         advance(sum(done.values()))

@@ -9,7 +9,7 @@ from bench.interrupt import HeldInterrupt
 
 def test_the_first_is_noted_and_raised_at_the_end():
     reached = False
-    with pytest.raises(KeyboardInterrupt), HeldInterrupt() as interrupt:
+    with pytest.raises(KeyboardInterrupt), HeldInterrupt() as interrupt:  # noqa: PT012  # the block is what is tested
         signal.raise_signal(signal.SIGINT)
         assert interrupt.noted
         reached = True
@@ -18,14 +18,14 @@ def test_the_first_is_noted_and_raised_at_the_end():
 
 
 def test_the_second_is_raised_at_once():
-    with pytest.raises(KeyboardInterrupt), HeldInterrupt():
+    with pytest.raises(KeyboardInterrupt), HeldInterrupt():  # noqa: PT012  # the block is what is tested
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
         pytest.fail("this line is not reached")
 
 
 def test_an_error_gives_way_to_it_and_is_its_cause():
-    with pytest.raises(KeyboardInterrupt) as raised, HeldInterrupt():
+    with pytest.raises(KeyboardInterrupt) as raised, HeldInterrupt():  # noqa: PT012  # the block is what is tested
         signal.raise_signal(signal.SIGINT)
         raise OSError("the disk is full")
     assert isinstance(raised.value.__cause__, OSError)

@@ -1,5 +1,8 @@
 """Bringing data into a real database: what is reused, what is loaded anew, and what is never touched."""
 
+import signal
+import time
+
 import pytest
 from generated_data import build
 
@@ -92,3 +95,23 @@ def test_existing_tables_are_those_of_the_user(bring, database):
     state, said = bring(ExistingDataset(name="existing", schema="s"))
     assert [load.table for load in state.loads] == ["a"]
     assert said == ["data: 1 existing tables, 10 rows"]
+
+
+def test_ctrl_c_in_a_load_waits_for_none_of_the_rest(bring, database):
+    """Twelve tables of two hundred slow chunks; the first chunks are there when it comes."""
+    sent = []
+
+    def interrupt(what, done, total):
+        time.sleep(0.01)
+        if what == "load" and done >= 3_000 and not sent:
+            sent.append(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    many = dataset(*(f"t{number}" for number in range(12)), rows=200_000, chunk_rows=1_024, cache=False)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        bring(many, advance=interrupt)
+    assert time.monotonic() - began < 5
+    state, said = bring(dataset("t1"))
+    assert not state.reused
+    assert "data: an earlier load did not finish, loaded anew" in said

@@ -333,7 +333,7 @@ def test_an_operation_with_overrides_only_is_known_by_them(studio):
 
 def test_templates_that_include_each_other_without_end(studio):
     studio.write("w/other.sql.j2", "{% include 'w/q.sql.j2' %}")
-    with pytest.raises(RenderError, match="w/q.sql.j2, for postgres: it includes itself without end"):
+    with pytest.raises(RenderError, match=r"w/q\.sql\.j2, for postgres: it includes itself without end"):
         studio.sql("{% include 'w/other.sql.j2' %}")
 
 
