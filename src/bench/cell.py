@@ -77,6 +77,7 @@ def _facts(config: RunConfig, plan: Plan) -> dict[str, object]:
         "choices": config.choices,
         "label": config.label,
         "seed": config.seed,
+        "cold": config.cold,
         "repetition": 0,
         "load_description": config.load.describe(),
         "open_loop": config.load.open_loop,
@@ -100,17 +101,26 @@ class _Measurement:
         config = self.config
         self._write_plan()
         data = f"{config.dataset.name}_{config.dataset.fingerprint[:12]}" if config.dataset.generated else "bench"
+        described = config.backend.for_run(self.writer.key.run_id, self.writer.directory.name)
         with ExitStack() as stack:
             executor = stack.enter_context(LocalExecutor(config.load.processes))
-            backend = stack.enter_context(config.backend.provision(data, config.home, self.progress.say))
+            backend = stack.enter_context(described.provision(data, config.home, self._say))
             with backend.open(self.plan.namespace) as database:
                 workload = self._prepare(backend, database)
                 self._verify(database, workload)
+                if config.cold:
+                    database.drop_caches()
+                    self._say("caches: emptied before the load")
                 before = database.server_stats()
             self._load(executor, backend, workload)
             with backend.open(self.plan.namespace) as database:
                 after = database.server_stats()
             self.writer.update(server_counters={name: after[name] - before[name] for name in before if name in after})
+
+    def _say(self, line: str) -> None:
+        """Show a line, and keep it with the results."""
+        self.progress.say(line)
+        self.writer.update(messages=[*self.writer.messages, line])
 
     def _write_plan(self) -> None:
         for operation in self.plan.operations:
@@ -128,7 +138,7 @@ class _Measurement:
             namespace=self.plan.namespace,
             home=self.config.home,
             advance=self.progress.advance,
-            say=self.progress.say,
+            say=self._say,
             schema_ddl=self.plan.schema_ddl,
         )
         state = prepare.prepare(preparation)
@@ -148,6 +158,7 @@ class _Measurement:
         self.writer.enter(Stage.VERIFY)
         if self.config.verify and self.config.backend.capabilities.answers:
             with database.session() as session:
+                session.enter("verify")
                 answers = verify.verify(
                     session, self.plan.operations, workload, self.config.seed, self.progress.advance
                 )
