@@ -148,7 +148,7 @@ def _check_fit(config: RunConfig, plan: Plan) -> None:
         )
     if config.cold and not can.cold:
         raise ConfigError(f"{config.backend.name} cannot empty its caches; leave it false", key="cold")
-    for table in config.dataset.shape if config.dataset.generated and not plan.schema_ddl else ():
+    for table in config.dataset.shape if config.dataset.made and not plan.schema_ddl else ():
         config.backend.create_table(table, plan.namespace)  # refuses a table that the engine cannot hold
     if not plan.read_only and not config.dataset.writable:
         names = ", ".join(operation.name for operation in plan.operations if not operation.read_only)

@@ -234,6 +234,10 @@ class Backend(ABC):
         """The DDL that stands before the data: the bare table."""
         return ddl.create_table(table, namespace, self.types)
 
+    def copy_table(self, table: Table, namespace: Namespace, source: str) -> str:
+        """The DDL that makes a table from the one that is called `source` in this engine."""
+        return ddl.copy_table(table, namespace, source)
+
     def after_load(self, table: Table, namespace: Namespace) -> tuple[str, ...]:
         """The DDL that follows the data: primary key, then secondary indexes."""
         key = (ddl.add_primary_key(table, namespace),) if table.primary_key else ()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeAlias
 
-from annotated_types import Ge, Gt, Le, MinLen
+from annotated_types import Ge, Le
 
 from bench.backends import snowflake_ddl
 from bench.backends.base import Backend, Capabilities, Say
-from bench.backends.snowflake_auth import AnyAuth
+from bench.backends.snowflake_auth import Anybody
 from bench.backends.snowflake_login import Account, Login, find_connection, make_login
 from bench.backends.snowflake_warehouse import Found, Warehouse, WarehouseSize, held
 from bench.errors import ConfigError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bench.backends.snowflake_session import SnowflakeDatabase
     from bench.model import Namespace, Table
 
-Parameters: TypeAlias = Mapping[str, str | int | float | bool]
+Parameters: TypeAlias = Mapping[str, str | int | bool]
 """Snowflake's session parameters by their names."""
 
 MANAGED_PARAMETERS = ("QUERY_TAG", "USE_CACHED_RESULT", "TIMEZONE", "STATEMENT_TIMEOUT_IN_SECONDS")
@@ -37,31 +37,15 @@ EMULATOR_SESSIONS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class SnowflakeBackend(Backend):
+class SnowflakeBackend(Account, Backend):
     """Snowflake, one long-lived connection per client, each result fetched whole as Arrow.
 
     Where to log in is said by a named connection of the connector's own files, by the keys here, or by both: a key
-    that is given here wins.
+    that is given here wins. `schema` is where the tables lie, instead of the schema that the dataset names.
     """
 
     name: str = "snowflake"
 
-    connection: str = ""
-    """Name of a connection in `connections.toml`; empty: the default one, or the keys below alone."""
-    account: str = ""
-    user: str = ""
-    host: str = ""
-    port: Annotated[int, Ge(1), Le(65_535)] | None = None
-    protocol: Literal["", "https", "http"] = ""
-    role: str = ""
-    database: str = ""
-    schema: str = ""
-    """The schema of the tables, instead of the one that the dataset names."""
-    auth: AnyAuth | None = None
-    """How to prove who we are; null: as the named connection says."""
-    connect_timeout_s: Annotated[float, Gt(0)] = 60.0
-
-    warehouse: str = ""
     warehouse_size: WarehouseSize | None = None
     """Size for the length of the run; null: as it is found."""
     create_warehouse: bool = False
@@ -99,9 +83,13 @@ class SnowflakeBackend(Backend):
     types: ClassVar[Mapping[str, str]] = snowflake_ddl.TYPES
 
     def __post_init__(self) -> None:
-        self.login_account()  # checks what it is given
+        super().__post_init__()
         if self.emulated and "emulated" not in self.name:
             raise ConfigError("what an emulator says must not look like Snowflake; put 'emulated' into it", key="name")
+        if isinstance(self.auth, Anybody) and not self.emulated:
+            raise ConfigError(
+                "only the emulator lets anybody in; choose how to log in, as {kind: key_pair, …}", key="auth"
+            )
         for name in self.session_parameters:
             if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
                 raise ConfigError(f"'{name}' is no name of a session parameter", key="session_parameters")
@@ -110,7 +98,9 @@ class SnowflakeBackend(Backend):
         if self.create_warehouse and not self.warehouse:
             raise ConfigError("a warehouse that is to be made needs a name; give backend.warehouse", key="warehouse")
         if (self.max_clusters or 1) < (self.min_clusters or 1):
-            raise ConfigError(f"{self.max_clusters or 1} is less than min_clusters ({self.min_clusters})", key="max_clusters")
+            raise ConfigError(
+                f"{self.max_clusters or 1} is less than min_clusters ({self.min_clusters})", key="max_clusters"
+            )
 
     @property
     def capabilities(self) -> Capabilities:
@@ -129,10 +119,6 @@ class SnowflakeBackend(Backend):
             server_timing=True,
             emulated=self.emulated,
         )
-
-    def login_account(self) -> Account:
-        """The part of the description that says where to log in."""
-        return Account(**{spec.name: getattr(self, spec.name) for spec in fields(Account)})
 
     def wanted(self) -> Warehouse:
         """What the run asks of its warehouse; None in what it does not care about."""
@@ -153,7 +139,7 @@ class SnowflakeBackend(Backend):
             MissingDriverError: The connector is not installed.
         """
         if not self.emulated:
-            find_connection(self.login_account())
+            find_connection(self)
 
     def for_run(self, run_id: str, cell: str) -> Self:
         """With what the query tag says."""
@@ -169,10 +155,34 @@ class SnowflakeBackend(Backend):
             BackendError: The warehouse is not there, or may not be changed.
         """
         with self._server(data, home) as backend:
-            found = _greet(backend, say)
-            with held(backend.login(), backend.warehouse or found.name, self.wanted(), home / "snowflake", say,
-                      create=self.create_warehouse) as state:  # fmt: skip
-                yield replace(backend, found=state)
+            warehouse = backend.greet(say)
+            wanted = backend.wanted()
+            login, notes = backend.login(warehouse=""), home / "snowflake"
+            with held(login, warehouse, wanted, notes, say, create=self.create_warehouse) as found:
+                yield replace(backend, found=found)
+
+    def greet(self, say: Say) -> str:
+        """Say where we are; gives the name of the warehouse, empty where there is none.
+
+        Raises:
+            ConfigError: The server is an emulator and the description does not say so, or the other way round; or no
+                database is chosen.
+        """
+        from bench.backends.snowflake_facts import EMULATOR_REGION, place
+
+        with closing(self.login(warehouse="" if self.create_warehouse else self.warehouse).connect()) as connection:
+            there = place(connection)
+        if (there["region"] == EMULATOR_REGION) != self.emulated:
+            what = "is the emulator; choose backend=snowflake_emulated" if not self.emulated else "is no emulator"
+            raise ConfigError(f"the server at {self.host or there['account']} {what}", key="backend.emulated")
+        if not there["database"]:
+            raise ConfigError("no database is chosen, and the connection names none", key="backend.database")
+        kind = "Snowflake's emulator" if self.emulated else "Snowflake"
+        say(
+            f"{kind} {there['version']} in {there['region']}, account {there['account']}, role {there['role']}, "
+            f"database {there['database']}, warehouse {self.warehouse or there['warehouse'] or 'none'}"
+        )
+        return self.warehouse or there["warehouse"]
 
     @contextmanager
     def _server(self, data: str, home: Path) -> Iterator[Self]:
@@ -195,13 +205,17 @@ class SnowflakeBackend(Backend):
                 database=self.database or EMULATOR_DATABASE,
             )
 
-    def login(self, *, phase: str = "setup", schema: str = "") -> Login:
+    def login(self, *, phase: str = "setup", warehouse: str | None = None) -> Login:
         """How to connect, with the session parameters of a fair measurement.
+
+        Args:
+            phase: For the query tag.
+            warehouse: Another than the chosen one; empty: the user's default one, if any.
 
         Raises:
             ConfigError: A variable or a file that holds a secret is not there.
         """
-        parameters: dict[str, object] = {
+        parameters: dict[str, str | int | bool] = {
             **{name.upper(): value for name, value in self.session_parameters.items()},
             "QUERY_TAG": self.query_tag(phase),
             "USE_CACHED_RESULT": False,
@@ -209,8 +223,9 @@ class SnowflakeBackend(Backend):
             "STATEMENT_TIMEOUT_IN_SECONDS": self.statement_timeout_s,
             "ABORT_DETACHED_QUERY": True,
         }
-        account = self.login_account()
-        return make_login(replace(account, schema=schema) if schema else account, session_parameters=parameters)
+        # A schema is not there before the first load, and the service would refuse the login.
+        account = replace(self, schema="", warehouse=self.warehouse if warehouse is None else warehouse)
+        return make_login(account, session_parameters=parameters)
 
     def query_tag(self, phase: str) -> str:
         """What the service keeps with each query, as JSON."""
@@ -234,6 +249,10 @@ class SnowflakeBackend(Backend):
     def create_table(self, table: Table, namespace: Namespace) -> str:
         """The table in its kind; a hybrid one with all its keys and indexes, which it cannot get later."""
         return snowflake_ddl.create_table(table, namespace, self.tables, foreign_keys=self.foreign_keys)
+
+    def copy_table(self, table: Table, namespace: Namespace, source: str) -> str:
+        """The copy in its kind; a hybrid one with its primary key, and without foreign keys, which CTAS cannot give."""
+        return snowflake_ddl.copy_table(table, namespace, self.tables, source)
 
     def after_load(self, table: Table, namespace: Namespace) -> tuple[str, ...]:
         """The primary key of a standard table, which tells the optimizer something and enforces nothing."""

@@ -268,8 +268,22 @@ class Mfa(Auth):
         return known
 
 
+@dataclass(frozen=True, kw_only=True)
+class Anybody(Auth):
+    """No proof at all: for the emulator, which lets everybody in."""
+
+    method: ClassVar[str] = "no proof"
+
+    kind: Literal["anybody"] = "anybody"
+
+    def parameters(self) -> Parameters:
+        """A word where the driver insists on one."""
+        return {"authenticator": "snowflake", "password": "anybody"}
+
+
 AnyAuth: TypeAlias = Annotated[
-    Password | Browser | KeyPair | OAuth | ClientCredentials | AccessToken | Mfa, Field(discriminator="kind")
+    Password | Browser | KeyPair | OAuth | ClientCredentials | AccessToken | Mfa | Anybody,
+    Field(discriminator="kind"),
 ]
 
 

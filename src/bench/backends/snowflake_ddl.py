@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from bench.backends import ddl
 from bench.backends.ddl import add_primary_key, type_name
 from bench.errors import ConfigError
 from bench.model import Index, Namespace, Table
@@ -54,10 +55,10 @@ def after_load(table: Table, namespace: Namespace, kind: TableKind) -> tuple[str
 
 def copy_table(table: Table, namespace: Namespace, kind: TableKind, source: str) -> str:
     """`CREATE TABLE … AS SELECT` from a table that is there already; columns and key are named where declared."""
-    select = f"AS SELECT {', '.join(column.name for column in table.columns) or '*'} FROM {source}"
     if kind != "hybrid":
-        return f"CREATE {KEYWORD[kind]} {namespace.qualified(table.name)} {select}"
-    return f"{create_table(table, namespace, kind, foreign_keys=False)} {select}"
+        return ddl.copy_table(table, namespace, source, kind=KEYWORD[kind])
+    columns = ", ".join(column.name for column in table.columns)
+    return f"{create_table(table, namespace, kind, foreign_keys=False)} AS SELECT {columns} FROM {source}"
 
 
 def _hybrid_parts(table: Table, namespace: Namespace, *, foreign_keys: bool) -> list[str]:

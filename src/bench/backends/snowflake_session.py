@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from snowflake.connector import SnowflakeConnection
     from snowflake.connector.cursor import SnowflakeCursor
+    from sqlalchemy.pool import Pool
 
     from bench.backends.snowflake import SnowflakeBackend
 
@@ -35,7 +36,8 @@ class SnowflakeDatabase(Database):
         self._lock = threading.RLock()
         self._ingesting = threading.BoundedSemaphore(backend.ingest_connections)
         self._closed = False
-        self._connection = backend.login(schema=namespace.schema).connect()
+        self._pool: Pool | None = None
+        self._connection = self._connect("setup")
         try:
             snowflake_facts.demand_no_result_cache(self._connection)
         except BaseException:
@@ -44,11 +46,18 @@ class SnowflakeDatabase(Database):
 
     def session(self) -> Session:
         """A connection of its own, or one that borrows from the pool for each operation."""
-        return SnowflakeSession(self._connect("session"), self)
+        if self._backend.driver == "connection":
+            return SnowflakeSession(self._connect("session"), self)
+        from bench.backends.snowflake_pool import PooledSession, open_pool
 
-    def tag(self, phase: str) -> str:
-        """The query tag of a phase of the run."""
-        return self._backend.query_tag(phase)
+        with self._lock:
+            if self._pool is None:
+                self._pool = open_pool(lambda: self._connect("session"), self._backend)
+        return PooledSession(self._pool, self)
+
+    def trail(self) -> Trail:
+        """For a new session."""
+        return Trail(self._backend.query_tag)
 
     def execute(self, sql: str) -> Sequence[Row]:
         """Send one statement, without parameters; its result whole."""
@@ -101,13 +110,20 @@ class SnowflakeDatabase(Database):
             self.execute(CANCEL_SQL.format(number=number))
 
     def close(self) -> None:
-        """Close the connection; sessions are closed by those who hold them."""
+        """Close the pool and the connection; sessions are closed by those who hold them."""
         with self._lock:
             self._closed = True
+            if self._pool is not None:
+                self._pool.dispose()
             self._connection.close()
 
     def _connect(self, phase: str) -> SnowflakeConnection:
-        return self._backend.login(phase=phase, schema=self._namespace.schema).connect()
+        connection = self._backend.login(phase=phase).connect()
+        if self._namespace.schema:
+            # The schema is missing before the first load; what needs it then says so by itself.
+            with closing(connection.cursor()) as cursor, suppress(snowflake.connector.ProgrammingError):
+                cursor.execute(f"USE SCHEMA {self._namespace.schema}")
+        return connection
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[SnowflakeConnection]:
@@ -118,6 +134,30 @@ class SnowflakeDatabase(Database):
                 yield self._connection
 
 
+class Trail:
+    """What one client has sent: with which query tag, and by which names the service knows it."""
+
+    def __init__(self, tag_of: Callable[[str], str]) -> None:
+        self._tag_of = tag_of
+        self._query_ids: list[str] = []
+        self.parameters: dict[str, str] = {}
+        """They travel with each statement, so that a new phase costs no round trip."""
+
+    def enter(self, phase: str) -> None:
+        """Have the query tag say so from now on."""
+        self.parameters = {"QUERY_TAG": self._tag_of(phase)}
+
+    def note(self, cursor: SnowflakeCursor) -> None:
+        """Keep the name of what the cursor has just sent."""
+        if cursor.sfqid:
+            self._query_ids.append(cursor.sfqid)
+
+    def taken(self) -> str | None:
+        """The names since this was asked last."""
+        sent, self._query_ids = self._query_ids, []
+        return ",".join(sent) or None
+
+
 class SnowflakeSession(Session):
     """One connection, for one thread."""
 
@@ -126,31 +166,28 @@ class SnowflakeSession(Session):
         self._database = database
         self._number = connection.session_id
         self._control = connection.cursor()
-        self._query_ids: list[str] = []
-        self._sent_with: dict[str, str] = {}
-        """Parameters that travel with each statement, so that a new phase costs no round trip."""
+        self._trail = database.trail()
 
     def prepare(self, statement: Statement) -> Call:
         """A cursor of its own, kept for all calls; the service binds the values and keeps the plan by the text."""
         cursor = self._connection.cursor()
-        text, execute = statement.sql, cursor.execute
+        text, execute, trail = statement.sql, cursor.execute, self._trail
 
         def fetch(values: Sequence[Value]) -> Sequence[Row]:
-            execute(text, tuple(values), _statement_params=self._sent_with)
-            self._note(cursor)
+            execute(text, tuple(values), _statement_params=trail.parameters)
+            trail.note(cursor)
             return whole_result(cursor)
 
         def change(values: Sequence[Value]) -> Sequence[Row]:
-            execute(text, tuple(values), _statement_params=self._sent_with)
-            self._note(cursor)
+            execute(text, tuple(values), _statement_params=trail.parameters)
+            trail.note(cursor)
             return CountedRows(cursor.rowcount or 0)
 
         return fetch if statement.returns_rows else change
 
     def begin(self, isolation: str = "") -> None:
         """Open a transaction; there is one isolation level."""
-        if isolation and isolation.lower() != "read committed":
-            raise BackendError(f"Snowflake has no isolation level '{isolation}'; it has read committed")
+        refuse_isolation(isolation)
         self._send("BEGIN")
 
     def commit(self) -> None:
@@ -168,17 +205,15 @@ class SnowflakeSession(Session):
 
     def sqlstate(self, error: Exception) -> str | None:
         """The SQLSTATE; where the service gives none, its own number."""
-        state, number = getattr(error, "sqlstate", None), getattr(error, "errno", None)
-        return str(state) if state else str(number) if number and number > 0 else None
+        return state_of(error)
 
     def query_id(self) -> str | None:
         """The service's names of the statements that were sent since this was asked last."""
-        sent, self._query_ids = self._query_ids, []
-        return ",".join(sent) or None
+        return self._trail.taken()
 
     def enter(self, phase: str) -> None:
         """Have the query tag say so with every statement from now on."""
-        self._sent_with = {"QUERY_TAG": self._database.tag(phase)}
+        self._trail.enter(phase)
 
     def cancel(self) -> None:
         """Ask over another connection."""
@@ -189,12 +224,24 @@ class SnowflakeSession(Session):
         self._connection.close()
 
     def _send(self, sql: str) -> None:
-        self._control.execute(sql, _statement_params=self._sent_with)
-        self._note(self._control)
+        self._control.execute(sql, _statement_params=self._trail.parameters)
+        self._trail.note(self._control)
 
-    def _note(self, cursor: SnowflakeCursor) -> None:
-        if cursor.sfqid:
-            self._query_ids.append(cursor.sfqid)
+
+def refuse_isolation(isolation: str) -> None:
+    """There is one level.
+
+    Raises:
+        BackendError: Another one is asked for.
+    """
+    if isolation and isolation.lower() != "read committed":
+        raise BackendError(f"Snowflake has no isolation level '{isolation}'; it has read committed")
+
+
+def state_of(error: Exception) -> str | None:
+    """The SQLSTATE of a driver's error; where the service gives none, its own number."""
+    state, number = getattr(error, "sqlstate", None), getattr(error, "errno", None)
+    return str(state) if state else str(number) if number and number > 0 else None
 
 
 def whole_result(cursor: SnowflakeCursor) -> Sequence[Row]:

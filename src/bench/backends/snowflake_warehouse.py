@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
@@ -152,18 +152,14 @@ def held(login: Login, name: str, wanted: Warehouse, notes: Path, say: Say, *, c
         return
     if not IDENTIFIER.fullmatch(name):
         raise ConfigError(f"'{name}' is no plain name of a warehouse: use letters, digits, _ and $", key="warehouse")
-    with _Note(notes, login.place, name) as note:
+    with _Note(notes, str(login.parameters["host"]), name) as note, ExitStack() as undoing:
         with closing(login.connect()) as connection:
             found = _found(connection, name, note, say)
-        _refuse_misfit(found, wanted, create=create)
-        note.write(found)
-        try:
-            with closing(login.connect()) as connection:
-                _change(connection, found, wanted, say)
-            yield found
-        finally:
-            with HeldInterrupt():
-                _restore(login, found, wanted, note, say)
+            _refuse_misfit(found, wanted, create=create)
+            note.write(found)
+            undoing.callback(_restore, login, found, wanted, note, say)
+            _change(connection, found, wanted, say)
+        yield found
 
 
 def suspend_and_resume(connection: SnowflakeConnection, name: str) -> None:
@@ -194,7 +190,7 @@ def _found(connection: SnowflakeConnection, name: str, note: _Note, say: Say) ->
 def _refuse_misfit(found: Found, wanted: Warehouse, *, create: bool) -> None:
     if create and found.exists:
         raise ConfigError(
-            f"there is a warehouse '{found.name}' already; choose another name, or leave create_warehouse out to use it",
+            f"there is a warehouse '{found.name}' already; choose another name, or leave this out to use it",
             key="backend.create_warehouse",
         )
     if not create and not found.exists:
@@ -229,19 +225,20 @@ def _restore(login: Login, found: Found, wanted: Warehouse, note: _Note, say: Sa
     """Undo what was changed; when that cannot be done, say so, with the statement that does it, and keep the note."""
     changed = found.settings.changed_by(wanted).properties
     undo = f"ALTER WAREHOUSE {found.name} SET {changed}" if found.exists else f"DROP WAREHOUSE IF EXISTS {found.name}"
-    for attempt in range(1, RESTORE_ATTEMPTS + 1):
-        try:
-            with closing(login.connect()) as connection:
-                if changed or not found.exists:
-                    _ask(connection, undo)
-                _suspend_again(connection, found)
-                say(f"warehouse {look(connection, found.name).describe()}: left as it was found")
-        except (BackendError, ConnectError, ConfigError) as error:
-            if attempt == RESTORE_ATTEMPTS:
-                say(f"warehouse {found.name} could not be brought back: {error}; do it by hand: {undo}")
-        else:
-            note.remove()
-            return
+    with HeldInterrupt():
+        for attempt in range(1, RESTORE_ATTEMPTS + 1):
+            try:
+                with closing(login.connect()) as connection:
+                    if changed or not found.exists:
+                        _ask(connection, undo)
+                    _suspend_again(connection, found)
+                    say(f"warehouse {look(connection, found.name).describe()}: left as it was found")
+            except (BackendError, ConfigError) as error:
+                if attempt == RESTORE_ATTEMPTS:
+                    say(f"warehouse {found.name} could not be brought back: {error}; do it by hand: {undo}")
+            else:
+                note.remove()
+                return
 
 
 def _suspend_again(connection: SnowflakeConnection, found: Found) -> None:
