@@ -56,7 +56,11 @@ def run_cell(config: RunConfig, plan: Plan, directory: Path, progress: Progress)
         load=config.load.name,
     )
     try:
-        with RunWriter(directory, key, _facts(config, plan), replace=True) as writer, progress:
+        emulated = config.backend.capabilities.emulated
+        with (
+            RunWriter(directory, key, _facts(config, plan), replace=True, emulated=emulated) as writer,
+            progress,
+        ):
             _Measurement(config=config, plan=plan, writer=writer, progress=progress).run()
     except BenchError as error:
         return CellOutcome(status="failed", message=str(error), run_id=key.run_id)
@@ -223,7 +227,6 @@ class _Measurement:
         self.writer.enter(Stage.SUMMARY)
         self.writer.update(operation_errors=collector.known_errors())
         operations = [operation.name for operation in self.plan.operations]
-        emulated = self.config.backend.capabilities.emulated
         attempts = summary.attempts(open_run(self.writer.directory).samples(summary.SAMPLE_COLUMNS), operations)
         summaries = stats.summarize(
             attempts,
@@ -232,8 +235,8 @@ class _Measurement:
             end_ns=min(window.end_ns, max(time.monotonic_ns(), window.measure_ns)),
             open_loop=self.config.load.open_loop,
         )
-        price = None if emulated else self.config.price
-        self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=0, emulated=emulated, price=price))
+        price = None if self.writer.emulated else self.config.price
+        self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=0, price=price))
         seconds = stats.per_second(attempts, operations, start_ns=window.measure_ns)
         self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=0))
         for doubt, concerned in _doubts(summaries).items():
