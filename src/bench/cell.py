@@ -7,11 +7,11 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench import environment, prepare, stats, verify
+from bench import environment, observe, prepare, stats, verify
 from bench.collect import Collector
 from bench.errors import BenchError, RunError
 from bench.executors.local import CANCEL, Batch, Finished, LocalExecutor
@@ -99,6 +99,10 @@ class _Measurement:
     plan: Plan
     writer: RunWriter
     progress: Progress
+    observation: observe.Observation = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.observation = observe.Observation(writer=self.writer, operations=self.plan.operations)
 
     def run(self) -> None:
         config = self.config
@@ -110,11 +114,13 @@ class _Measurement:
             with backend.open(self.plan.namespace) as database:
                 workload = self._prepare(backend, database)
                 self._verify(database, workload)
-                before = database.server_stats()
-            self._load(executor, backend, workload)
+                if config.plans and backend.capabilities.answers:
+                    self.observation.plans(database, workload, config.seed)
+                self.observation.before(database)
+            with self.observation.watching(backend, self.plan.namespace):
+                self._load(executor, backend, workload)
             with backend.open(self.plan.namespace) as database:
-                after = database.server_stats()
-            self.writer.update(server_counters={name: after[name] - before[name] for name in before if name in after})
+                self.observation.after(database)
 
     def _write_plan(self) -> None:
         for operation in self.plan.operations:
@@ -205,6 +211,7 @@ class _Measurement:
                 collector.add(message.chunk, message.errors)
             elif isinstance(message, Finished):
                 workers.append(asdict(message.facts))
+                self.observation.sessions += message.session_numbers
             now_ns = time.monotonic_ns()
             if not measuring and now_ns >= window.measure_ns:
                 measuring = True

@@ -32,6 +32,8 @@ class RunConfig:
     home: Path
     """Directory of what is kept between runs: generated files, embedded servers, database files."""
     verify: bool
+    plans: bool
+    """Take the engine's plan of each operation before the load is run."""
     label: str
     """The user's own words for this run."""
     choices: Mapping[str, str]

@@ -58,13 +58,15 @@ class RunOptions:
     """Directory of results."""
     verify: bool = True
     """Check the answers before the load is run."""
+    plans: bool = True
+    """Take the engine's plan of each operation before the load is run."""
     fail_fast: bool = False
     """End a sweep at its first failed cell."""
     label: str = ""
     """The user's own words for this run."""
 
 
-RUN_ONLY = ("home", "outputs", "fail_fast", "label")
+RUN_ONLY = ("home", "outputs", "plans", "fail_fast", "label")
 """Settings that change nothing in what is measured, so they are left out of the hash."""
 
 
@@ -96,6 +98,7 @@ def freeze(task: DictConfig, hydra: DictConfig) -> RunConfig:
         seed=options.seed,
         home=Path(options.home),
         verify=options.verify,
+        plans=options.plans,
         label=options.label,
         choices=choices,
         sql_dirs=tuple(_sql_dirs(hydra)),
