@@ -34,6 +34,8 @@ class RunConfig:
     verify: bool
     cold: bool
     """Empty the engine's caches between the check of the answers and the load."""
+    plans: bool
+    """Take the engine's plan of each operation before the load is run."""
     label: str
     """The user's own words for this run."""
     choices: Mapping[str, str]

@@ -22,8 +22,9 @@ class Cancelled(Exception):
 
 
 class KnownSession(Session):
-    def __init__(self, backend: KnownBackend) -> None:
+    def __init__(self, backend: KnownBackend, number: int = 0) -> None:
         self.backend = backend
+        self._number = number
         self.calls = 0
         self.cancels = 0
         self.open_transaction = False
@@ -68,6 +69,9 @@ class KnownSession(Session):
         time.sleep(self.backend.cancel_s)
         self._cancel.set()
 
+    def number(self):
+        return str(self._number)
+
     def close(self):
         self.log.append("close")
 
@@ -80,7 +84,7 @@ class KnownDatabase(Database):
     def session(self):
         if self.backend.sessions and len(self.sessions) >= self.backend.sessions:
             raise Refusal("disconnected", "the engine is gone")
-        self.sessions.append(KnownSession(self.backend))
+        self.sessions.append(KnownSession(self.backend, len(self.sessions)))
         return self.sessions[-1]
 
     def execute(self, sql):

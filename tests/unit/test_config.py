@@ -219,7 +219,14 @@ class TestFrozen:
 
     def test_the_hash_knows_what_is_measured_and_nothing_else(self):
         base = one("backend=duckdb").config_hash
-        for same in ("home=elsewhere", "outputs=there", "label=hello", "fail_fast=true", "load.clients=4"):
+        for same in (
+            "home=elsewhere",
+            "outputs=there",
+            "label=hello",
+            "fail_fast=true",
+            "plans=false",
+            "load.clients=4",
+        ):
             assert one("backend=duckdb", same).config_hash == base
         for other in ("load.clients=5", "seed=1", "verify=false", "backend=null", "dataset.scale=0.5"):
             assert one("backend=duckdb", other).config_hash != base

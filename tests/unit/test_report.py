@@ -34,12 +34,10 @@ def make_run(
     key = RunKey(
         **{"run_id": "r", "backend": backend, "dataset": "tiny", "workload": "points", "load": "closed"} | names
     )
-    writer = RunWriter(directory, key)
+    writer = RunWriter(directory, key, emulated=emulated)
     writer.enter(Stage.SUMMARY)
     rows = [
-        row
-        for repetition in range(repetitions)
-        for row in summary_rows(summaries, repetition=repetition, emulated=emulated, price=price)
+        row for repetition in range(repetitions) for row in summary_rows(summaries, repetition=repetition, price=price)
     ]
     if summaries:
         writer.write_rows("summary", rows)
@@ -187,7 +185,7 @@ def test_text_of_users_is_not_taken_for_markup(tmp_path):
 
 def test_a_doubt_of_a_later_version_is_shown_without_a_remedy(tmp_path):
     writer = make_run(tmp_path / "run", status=RunStatus.RUNNING)
-    rows = summary_rows([READ], repetition=0, emulated=False)
+    rows = summary_rows([READ], repetition=0)
     writer.write_rows("summary", [row | {"warnings": ["driver_saturated"]} for row in rows])
     assert "Warning: driver_saturated (read)" in lines_of(writer)
 
@@ -228,7 +226,7 @@ def test_repetitions_are_shown_by_their_median(tmp_path):
     ledger = Ledger(tmp_path)
     writer = make_run(tmp_path / "0_duckdb", status=RunStatus.RUNNING)
     rows = [
-        summary_rows([READ], repetition=number, emulated=False)[0]
+        summary_rows([READ], repetition=number)[0]
         | {"throughput_per_s": throughput, "service_time_p50_ns": throughput * 1_000_000}
         for number, throughput in enumerate((30, 10, 20))
     ]

@@ -99,6 +99,7 @@ class PostgresBackend(Backend):
             ingest_sessions=self.ingest_connections,
             cancel=True,
             explain="EXPLAIN ",
+            waits=True,
         )
 
     @contextmanager

@@ -36,13 +36,13 @@ def attempts(samples: pa.Table, operations: Sequence[str]) -> Attempts:
 
 
 def summary_rows(
-    summaries: Iterable[OperationSummary], *, repetition: int, emulated: bool, price: Price | None = None
+    summaries: Iterable[OperationSummary], *, repetition: int, price: Price | None = None
 ) -> list[dict[str, object]]:
     """Rows of the published table `summary`, without the run's key columns.
 
     The cost of an operation is its part of the cost of the system: the part of the clients' busy time that it took.
     """
-    return [_summary_row(summary, repetition, emulated, price) for summary in summaries]
+    return [_summary_row(summary, repetition, price) for summary in summaries]
 
 
 def interval_rows(seconds: Iterable[Second], *, repetition: int) -> list[dict[str, object]]:
@@ -62,7 +62,7 @@ def interval_rows(seconds: Iterable[Second], *, repetition: int) -> list[dict[st
     ]
 
 
-def _summary_row(summary: OperationSummary, repetition: int, emulated: bool, price: Price | None) -> dict[str, object]:
+def _summary_row(summary: OperationSummary, repetition: int, price: Price | None) -> dict[str, object]:
     row: dict[str, object] = {
         name: getattr(summary, name) for name in SUMMARY.names if name in OperationSummary.__dataclass_fields__
     }
@@ -74,7 +74,6 @@ def _summary_row(summary: OperationSummary, repetition: int, emulated: bool, pri
         cost = price.usd_per_1000_operations(summary.goodput_per_s / summary.busy_ratio)
     return row | {
         "repetition": repetition,
-        "emulated": emulated,
         "usd_per_1000_operations": cost,
         "warnings": [str(doubt) for doubt in summary.warnings],
     }
