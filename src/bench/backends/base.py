@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 
 from bench.backends import ddl
-from bench.model import ErrorClass, Namespace, Paramstyle, Row, Statement, Table, TableFacts, Value
+from bench.model import (
+    ComputeFacts,
+    ErrorClass,
+    Namespace,
+    Paramstyle,
+    Row,
+    Statement,
+    Table,
+    TableFacts,
+    Value,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -150,6 +160,13 @@ class Database(ABC):
         """Counters of the server that only grow; their difference over a run is recorded."""
         return {}
 
+    def compute_facts(self, namespace: Namespace) -> ComputeFacts | None:
+        """What is billed for, as the engine tells it once the data are in; None: no more than `Backend.compute`.
+
+        Asked once per run, outside of the measurement, and after it once more where row storage is billed by use.
+        """
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Close everything; may be called twice."""
@@ -171,10 +188,18 @@ class Backend(ABC):
     types: ClassVar[Mapping[str, str]] = {}
     """The engine's name for each logical type that differs from the SQL standard's."""
 
+    ingest_rows_per_s: ClassVar[float] = 100_000.0
+    """Rows that are generated, brought in and indexed per second, as a first guess for estimates before any run."""
+
     @property
     @abstractmethod
     def capabilities(self) -> Capabilities:
         """What this engine, with these settings, can do."""
+
+    @property
+    def compute(self) -> ComputeFacts:
+        """What is billed for, as far as the description alone says it, for estimates without a database."""
+        return ComputeFacts()
 
     def provision(self, data: str, home: Path, say: Say) -> AbstractContextManager[Backend]:
         """Bring the server up for as long as the context lasts, and give the description by which to open it.

@@ -254,20 +254,33 @@ def open_run(path: Path | str) -> Run:
 def read_table(path: Path, name: str, columns: Sequence[str] | None = None) -> pa.Table:
     """A Parquet file that holds the published table `name`, or some of its columns.
 
+    A column that may be null, and was added after the file was written, is null.
+
     Raises:
-        ResultError: The file is not whole, or lacks a published column.
+        ResultError: The file is not whole, or lacks a published column that may not be null.
     """
     wanted = list(columns) if columns is not None else SCHEMAS[name].names
     schema = pa.schema([SCHEMAS[name].field(column) for column in wanted])
     try:
         with pq.ParquetFile(path) as file:
-            missing = [column for column in wanted if column not in file.schema_arrow.names]
-            table = None if missing else file.read(wanted).cast(schema)
+            absent = [field for field in schema if field.name not in file.schema_arrow.names]
+            missing = [field.name for field in absent if not field.nullable]
+            there = [name for name in wanted if name in file.schema_arrow.names]
+            table = None if missing else _with_nulls(file.read(there), schema)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ResultError(f"{path} is not a whole Parquet file: {error}; run the cell again") from error
     if table is None:
         raise ResultError(f"{path} lacks the published column {', '.join(missing)} of the table '{name}'")
     return table
+
+
+def _with_nulls(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """`table` as `schema` has it; a column that was not published yet when it was written is null."""
+    given = [
+        table.column(field.name) if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(given, names=schema.names).cast(schema)
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:

@@ -86,7 +86,7 @@ SUMMARY = pa.schema(
         *_statistics("service_time"),
         *_statistics("response_time"),
         *_needed(rows=pa.int64()),
-        *_optional(usd_per_1000_operations=pa.float64()),
+        *_optional(usd_per_1000_operations=pa.float64(), usd_per_run=pa.float64()),
         *_needed(warnings=_TEXTS),
     ]
 )
