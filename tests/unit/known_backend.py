@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from bench.backends.base import Backend, Capabilities, Database, Session
-from bench.model import CountedRows, ErrorClass, Namespace
+from bench.model import ComputeFacts, CountedRows, ErrorClass, Namespace
 
 
 class Refusal(Exception):
@@ -98,6 +98,9 @@ class KnownDatabase(Database):
     def ingest(self, table, namespace, batches):
         return sum(batch.num_rows for batch in batches)
 
+    def compute_facts(self, namespace):
+        return self.backend.told
+
     def close(self):
         pass
 
@@ -120,10 +123,21 @@ class KnownBackend(Backend):
     faulty_driver: bool = False
     """An error of the engine is met by a mistake in the driver."""
     die_on_open: str = ""
+    runs_on: ComputeFacts = ComputeFacts()
+    """What the description says of what is billed."""
+    told: ComputeFacts | None = None
+    """What the open engine says of it."""
+    emulated: bool = False
 
     @property
     def capabilities(self):
-        return Capabilities(dialect="postgres", paramstyle="dollar", cancel=True, answers=False)
+        return Capabilities(
+            dialect="postgres", paramstyle="dollar", cancel=True, answers=False, emulated=self.emulated
+        )
+
+    @property
+    def compute(self):
+        return self.runs_on
 
     def open(self, namespace: Namespace):
         if self.die_on_open:
