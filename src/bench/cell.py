@@ -58,7 +58,8 @@ def run_cell(config: RunConfig, plan: Plan, directory: Path, progress: Progress)
     )
     try:
         with RunWriter(directory, key, _facts(config, plan), replace=True) as writer, progress:
-            meter = Meter(price=config.price, emulated=config.backend.capabilities.emulated, writer=writer)
+            emulated, starts = config.backend.capabilities.emulated, 2 if config.cold else 1
+            meter = Meter(price=config.price, emulated=emulated, starts=starts, writer=writer)
             try:
                 _Measurement(config=config, plan=plan, writer=writer, progress=progress, meter=meter).run()
             finally:
@@ -82,6 +83,7 @@ def _facts(config: RunConfig, plan: Plan) -> dict[str, object]:
         "choices": config.choices,
         "label": config.label,
         "seed": config.seed,
+        "cold": config.cold,
         "repetition": 0,
         "load_description": config.load.describe(),
         "open_loop": config.load.open_loop,
@@ -106,19 +108,28 @@ class _Measurement:
         config = self.config
         self._write_plan()
         data = f"{config.dataset.name}_{config.dataset.fingerprint[:12]}" if config.dataset.generated else "bench"
+        described = config.backend.for_run(self.writer.key.run_id, self.writer.directory.name)
         with ExitStack() as stack:
             executor = stack.enter_context(LocalExecutor(config.load.processes))
-            backend = stack.enter_context(config.backend.provision(data, config.home, self.progress.say))
+            backend = stack.enter_context(described.provision(data, config.home, self._say))
             self.meter.opened(backend.compute)
             with backend.open(self.plan.namespace) as database:
                 workload = self._prepare(backend, database)
                 self.meter.data_ready(database.compute_facts(self.plan.namespace))
                 self._verify(database, workload)
+                if config.cold:
+                    database.drop_caches()
+                    self._say("caches: emptied before the load")
                 before = database.server_stats()
             self._load(executor, backend, workload)
             with backend.open(self.plan.namespace) as database:
                 after = database.server_stats()
             self.writer.update(server_counters={name: after[name] - before[name] for name in before if name in after})
+
+    def _say(self, line: str) -> None:
+        """Show a line, and keep it with the results."""
+        self.progress.say(line)
+        self.writer.update(messages=[*self.writer.messages, line])
 
     def _write_plan(self) -> None:
         for operation in self.plan.operations:
@@ -136,7 +147,7 @@ class _Measurement:
             namespace=self.plan.namespace,
             home=self.config.home,
             advance=self.progress.advance,
-            say=self.progress.say,
+            say=self._say,
             schema_ddl=self.plan.schema_ddl,
         )
         state = prepare.prepare(preparation)
@@ -156,6 +167,7 @@ class _Measurement:
         self.writer.enter(Stage.VERIFY)
         if self.config.verify and self.config.backend.capabilities.answers:
             with database.session() as session:
+                session.enter("verify")
                 answers = verify.verify(
                     session, self.plan.operations, workload, self.config.seed, self.progress.advance
                 )

@@ -24,6 +24,8 @@ class Meter:
     price: Price
     emulated: bool
     writer: RunWriter
+    starts: int = 1
+    """How often the system is started in the run."""
     clock_s: Callable[[], float] = time.monotonic
     _compute: ComputeFacts = field(default_factory=ComputeFacts)
     _opened_s: float | None = None
@@ -46,7 +48,7 @@ class Meter:
         self._stopped = True
         now_s = self.clock_s()
         ready_s = self._ready_s if self._ready_s is not None else now_s
-        usage = Usage(data_s=ready_s - self._opened_s, run_s=now_s - ready_s, compute=self._compute)
+        usage = Usage(data_s=ready_s - self._opened_s, run_s=now_s - ready_s, starts=self.starts, compute=self._compute)
         self._cost = self._priced(usage)
         self.writer.update(usage=asdict(usage), cost=cost_entry(self.price.listed(usage.compute), self._cost))
         return self._cost

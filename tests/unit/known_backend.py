@@ -131,9 +131,7 @@ class KnownBackend(Backend):
 
     @property
     def capabilities(self):
-        return Capabilities(
-            dialect="postgres", paramstyle="dollar", cancel=True, answers=False, emulated=self.emulated
-        )
+        return Capabilities(dialect="postgres", paramstyle="dollar", cancel=True, answers=False, emulated=self.emulated)
 
     @property
     def compute(self):

@@ -45,6 +45,11 @@ class TestWarehouse:
         assert found.parts_usd["warehouse"] == pytest.approx(2 * 15 / 3600)
         assert found.parts_usd["minimum"] == pytest.approx(2 * 45 / 3600)
 
+    def test_a_minute_for_each_start(self):
+        found = LIST.cost(Usage(run_s=15, starts=2, compute=SMALL))
+        assert found.billed_s == 120
+        assert "starts it 2 times; at least 120 s" in found.assumptions[2]
+
     def test_the_idle_tail_counts_against_the_minimum(self):
         found = cost(run_s=15, auto_suspend_s=30)
         assert found.billed_s == 60

@@ -58,6 +58,8 @@ class RunOptions:
     """Directory of results."""
     verify: bool = True
     """Check the answers before the load is run."""
+    cold: bool = False
+    """Empty the engine's caches before the load."""
     fail_fast: bool = False
     """End a sweep at its first failed cell."""
     label: str = ""
@@ -96,6 +98,7 @@ def freeze(task: DictConfig, hydra: DictConfig) -> RunConfig:
         seed=options.seed,
         home=Path(options.home),
         verify=options.verify,
+        cold=options.cold,
         label=options.label,
         choices=choices,
         sql_dirs=tuple(_sql_dirs(hydra)),

@@ -20,13 +20,18 @@ def of_warehouse(price: WarehousePrice, usage: Usage, tail_s: float | None) -> l
         f"A credit costs {price.credit_usd:g} USD, {own}.",
         f"The warehouse is {compute.size or price.size}, {compute.generation or price.generation}, with {clusters} "
         f"cluster{'s that run all the time' if clusters > 1 else ''}{_not_told(compute)}.",
-        f"The run starts the warehouse once and has it for itself; at least {price.minimum_s:g} s are billed.",
+        f"The run has the warehouse for itself and starts it {_times(usage.starts)}; "
+        f"at least {price.minimum_s * usage.starts:g} s are billed.",
         _tail(tail_s),
         f"Cloud services are assumed to take {price.cloud_services.assumed_ratio:.0%} of the credits of compute; "
         f"{price.cloud_services.free_ratio:.0%} are free, by run here and by day and account on the bill.",
         _storage(compute),
         *_requests(price, usage),
     ]
+
+
+def _times(starts: int) -> str:
+    return "once" if starts == 1 else f"{starts} times"
 
 
 def _not_told(compute: ComputeFacts) -> str:

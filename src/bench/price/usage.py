@@ -23,6 +23,8 @@ class Usage:
     """Seconds in which the data were brought in, or found to be there."""
     run_s: float
     """Seconds from then until the last answer: checks, warm-up, measurement, and what was awaited after it."""
+    starts: int = 1
+    """How often the compute is started: once more where its caches are emptied by suspending it."""
     compute: ComputeFacts = field(default_factory=ComputeFacts)
     row_read_bytes: int | None = None
     """Read from row storage, where that is known; None: not told."""

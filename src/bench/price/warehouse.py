@@ -159,7 +159,7 @@ class WarehousePrice(Price):
         rate = self.credits_per_second(compute)
         tail_s = self._tail_s(compute) or 0.0
         running_s = usage.used_s + tail_s
-        billed_s = max(running_s, self.minimum_s)
+        billed_s = max(running_s, self.minimum_s * usage.starts)
         credits = {
             DATA: rate * usage.data_s,
             "warehouse": rate * usage.run_s,
