@@ -16,6 +16,7 @@ from bench.collect import Collector
 from bench.errors import BenchError, RunError
 from bench.executors.local import CANCEL, Batch, Finished, LocalExecutor
 from bench.interrupt import HeldInterrupt
+from bench.metering import Meter
 from bench.plan import Plan, RunConfig, question_hash
 from bench.redact import redact_text
 from bench.results import RunWriter, new_run_id, open_run, summary
@@ -56,12 +57,13 @@ def run_cell(config: RunConfig, plan: Plan, directory: Path, progress: Progress)
         load=config.load.name,
     )
     try:
-        emulated = config.backend.capabilities.emulated
-        with (
-            RunWriter(directory, key, _facts(config, plan), replace=True, emulated=emulated) as writer,
-            progress,
-        ):
-            _Measurement(config=config, plan=plan, writer=writer, progress=progress).run()
+        emulated, starts = config.backend.capabilities.emulated, 2 if config.cold else 1
+        with RunWriter(directory, key, _facts(config, plan), replace=True, emulated=emulated) as writer, progress:
+            meter = Meter(price=config.price, emulated=emulated, starts=starts, writer=writer)
+            try:
+                _Measurement(config=config, plan=plan, writer=writer, progress=progress, meter=meter).run()
+            finally:
+                meter.stop()
     except BenchError as error:
         return CellOutcome(status="failed", message=str(error), run_id=key.run_id)
     except Exception as error:  # noqa: BLE001  # a sweep goes on; the trace is kept beside the results
@@ -100,6 +102,7 @@ class _Measurement:
     plan: Plan
     writer: RunWriter
     progress: Progress
+    meter: Meter
     observation: observe.Observation = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,8 +116,10 @@ class _Measurement:
         with ExitStack() as stack:
             executor = stack.enter_context(LocalExecutor(config.load.processes))
             backend = stack.enter_context(described.provision(data, config.home, self._say))
+            self.meter.opened(backend.compute)
             with backend.open(self.plan.namespace) as database:
                 workload = self._prepare(backend, database)
+                self.meter.data_ready(database.compute_facts(self.plan.namespace))
                 self._verify(database, workload)
                 if config.plans and backend.capabilities.answers:
                     self.observation.plans(database, workload, config.seed)
@@ -253,8 +258,8 @@ class _Measurement:
             end_ns=min(window.end_ns, max(time.monotonic_ns(), window.measure_ns)),
             open_loop=self.config.load.open_loop,
         )
-        price = None if self.writer.emulated else self.config.price
-        self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=0, price=price))
+        cost = self.meter.stop()
+        self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=0, cost=cost))
         seconds = stats.per_second(attempts, operations, start_ns=window.measure_ns)
         self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=0))
         for doubt, concerned in _doubts(summaries).items():

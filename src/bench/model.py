@@ -313,3 +313,31 @@ class Later(Generic[T]):
     """In plain words what is not there, and why; empty where nothing is missing."""
     ask_after: datetime | None = None
     """From when on it is worth while to ask again, in UTC; None: waiting alone does not help."""
+
+
+class ComputeKind(StrEnum):
+    """How the machines behind an engine are paid for."""
+
+    INSTANCE = "instance"
+    """In each hour that they are there, busy or not."""
+    WAREHOUSE = "warehouse"
+    """While they run: started by the first statement, suspended when none has come for a while."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComputeFacts:
+    """What an engine tells of what its provider bills; None: it does not say, and nothing is guessed."""
+
+    kind: ComputeKind = ComputeKind.INSTANCE
+    size: str | None = None
+    """The engine's own word, such as `X-Small`."""
+    generation: str | None = None
+    """Of the machines, by the key under which the price list has it, such as `gen2`."""
+    clusters: int | None = None
+    """Greatest number of clusters that run at once."""
+    auto_suspend_s: float | None = None
+    """Idle time after which it is suspended; 0: never."""
+    stored_bytes: int | None = None
+    """Of the tables of the dataset, as billed, without those in row storage."""
+    row_stored_bytes: int | None = None
+    """Of the tables that are kept in row storage, where an engine bills that apart."""

@@ -138,6 +138,9 @@ def _hash(value: object) -> str:
 def _check_fit(config: RunConfig, plan: Plan) -> None:
     """Refuse what this backend, dataset and workload cannot do together."""
     can, load = config.backend.capabilities, config.load
+    misfit = config.price.misfit(config.backend.compute.kind)
+    if misfit:
+        raise ConfigError(misfit, key="price")
     if can.max_processes is not None and load.processes > can.max_processes:
         raise ConfigError(
             f"{load.processes} processes, but {config.backend.name} lets {can.max_processes} open its database; "

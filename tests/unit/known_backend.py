@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.backends.base import Backend, Capabilities, Database, Session
-from bench.model import CountedRows, ErrorClass, Namespace
+from bench.model import ComputeFacts, CountedRows, ErrorClass, Namespace
 
 
 class Refusal(Exception):
@@ -102,6 +102,9 @@ class KnownDatabase(Database):
     def ingest(self, table, namespace, batches):
         return sum(batch.num_rows for batch in batches)
 
+    def compute_facts(self, namespace):
+        return self.backend.told
+
     def close(self):
         pass
 
@@ -124,10 +127,19 @@ class KnownBackend(Backend):
     faulty_driver: bool = False
     """An error of the engine is met by a mistake in the driver."""
     die_on_open: str = ""
+    runs_on: ComputeFacts = field(default_factory=ComputeFacts)
+    """What the description says of what is billed."""
+    told: ComputeFacts | None = None
+    """What the open engine says of it."""
+    emulated: bool = False
 
     @property
     def capabilities(self):
-        return Capabilities(dialect="postgres", paramstyle="dollar", cancel=True, answers=False)
+        return Capabilities(dialect="postgres", paramstyle="dollar", cancel=True, answers=False, emulated=self.emulated)
+
+    @property
+    def compute(self):
+        return self.runs_on
 
     def open(self, namespace: Namespace):
         if self.die_on_open:

@@ -28,7 +28,11 @@ from bench.workload import Workload
 CONF = Path(__file__).resolve().parents[2] / "conf"
 SOURCES = Sources(main=CONF)
 EVERY_OPTION = [(path.parent.name, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
-NEEDED = {("price", "hourly"): ["price.usd_per_hour=0.5"]}
+NEEDED = {
+    ("price", "hourly"): ["price.usd_per_hour=0.5"],
+    ("price", "postgres"): ["price.usd_per_hour=0.5"],
+    ("price", "by_compute"): ["price.instance.usd_per_hour=0.5"],
+}
 """What an option leaves to the user."""
 SEEDS = ("++seed=1", "++seed=2", "++seed=3")
 

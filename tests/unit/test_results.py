@@ -256,15 +256,17 @@ def test_from_samples_to_summary(writer):
 
 
 def test_costs_of_the_operations_add_up_to_the_cost_of_the_system(writer):
-    from bench.price import Price
+    from bench.price import HourlyPrice, Usage
 
     table = samples()
     data = attempts(table, ["read", "write"])
     start_ns, end_ns = int(data.intended_start_ns.min()), int(data.end_ns.max())
     found = summarize(data, ["read", "write"], start_ns=start_ns, end_ns=end_ns, open_loop=True)
-    rows = summary_rows(found, repetition=0, price=Price(name="mine", usd_per_hour=3.6))
+    cost = HourlyPrice(name="mine", usd_per_hour=3.6).cost(Usage(data_s=50, run_s=20))
+    rows = summary_rows(found, repetition=0, cost=cost)
     spent_per_s = sum(row["usd_per_1000_operations"] / 1_000 * row["goodput_per_s"] for row in rows)
     assert spent_per_s == pytest.approx(0.001)
+    assert sum(row["usd_per_run"] for row in rows) == pytest.approx(0.02)
     assert rows[0]["response_time_p50_ns"] == rows[0]["service_time_p50_ns"] + 200
 
 

@@ -16,7 +16,7 @@ SUMMARY = (
     goodput_per_s double,"""
     + STATISTICS.format("service_time")
     + STATISTICS.format("response_time")
-    + "rows int64, usd_per_1000_operations double?, warnings texts"
+    + "rows int64, usd_per_1000_operations double?, usd_per_run double?, warnings texts"
 )
 
 # Version 1 as it was published. A change here breaks what users have written: it needs a new schema version, a reader

@@ -18,6 +18,7 @@ from bench.backends import ddl
 from bench.errors import BackendError
 from bench.model import (
     Aggregate,
+    ComputeFacts,
     ErrorClass,
     Later,
     Metering,
@@ -255,6 +256,13 @@ class Database(ABC):
         """
         return Later(missing=NOTHING_LATER)
 
+    def compute_facts(self, namespace: Namespace) -> ComputeFacts | None:
+        """What is billed for, as the engine tells it once the data are in; None: no more than `Backend.compute`.
+
+        Asked once per run, outside of the measurement, and after it once more where row storage is billed by use.
+        """
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Close everything; may be called twice."""
@@ -276,10 +284,18 @@ class Backend(ABC):
     types: ClassVar[Mapping[str, str]] = {}
     """The engine's name for each logical type that differs from the SQL standard's."""
 
+    ingest_rows_per_s: ClassVar[float] = 100_000.0
+    """Rows that are generated, brought in and indexed per second, as a first guess for estimates before any run."""
+
     @property
     @abstractmethod
     def capabilities(self) -> Capabilities:
         """What this engine, with these settings, can do."""
+
+    @property
+    def compute(self) -> ComputeFacts:
+        """What is billed for, as far as the description alone says it, for estimates without a database."""
+        return ComputeFacts()
 
     def check(self) -> None:  # noqa: B027  # most descriptions can be judged only by asking the server
         """Look for what is wrong here on the client, before any cell of a sweep is run; asks no server.

@@ -39,7 +39,7 @@ SLOTS: Mapping[str, Slot] = {
     "dataset": Slot(base="bench.dataset.Dataset", default="bench.dataset.GeneratedDataset"),
     "workload": Slot(base="bench.workload.Workload", default="bench.workload.Workload"),
     "load": Slot(base="bench.load.LoadProfile", default="bench.load.ClosedLoop"),
-    "price": Slot(base="bench.price.Price", default="bench.price.Price"),
+    "price": Slot(base="bench.price.Price", default="bench.price.HourlyPrice"),
 }
 
 

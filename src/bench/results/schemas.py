@@ -92,7 +92,7 @@ SUMMARY = pa.schema(
         *_statistics("service_time"),
         *_statistics("response_time"),
         *_needed(rows=pa.int64()),
-        *_optional(usd_per_1000_operations=pa.float64()),
+        *_optional(usd_per_1000_operations=pa.float64(), usd_per_run=pa.float64()),
         *_needed(warnings=_TEXTS),
     ]
 )
@@ -238,7 +238,12 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
 )
 
 ADDED: Mapping[str, Mapping[str, object]] = MappingProxyType(
-    {name: MappingProxyType({"emulated": False}) for name in ("samples", "intervals", "answers", "load", "audit")}
+    {
+        **{
+            name: MappingProxyType({"emulated": False}) for name in ("samples", "intervals", "answers", "load", "audit")
+        },
+        **{name: MappingProxyType({"usd_per_run": None}) for name in ("summary", "cells")},
+    }
 )
 """By table, the columns that joined it after the first files of this schema version were written, each with what it
 means that a file lacks it. Whoever adds a column to a published table adds it here too."""
