@@ -154,6 +154,8 @@ class Statement:
     order_by: tuple[int, ...] | None = None
     """Positions of the result's columns by which it is ordered, from 0; None: the order says nothing,
     or is by something that is not in the result."""
+    pipeline: str = ""
+    """Python source of the same question as a DataFrame, which is run instead of `sql`; empty: `sql` is sent."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
