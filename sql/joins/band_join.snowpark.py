@@ -6,11 +6,7 @@ BANDS = [(1, 0, 50), (2, 50, 100), (3, 100, 150), (4, 150, 250), (5, 250, 100000
 
 
 def pipeline(table, value):
-    orders = (
-        table("orders")
-        .filter(F.col("ordered_at") >= F.to_date(F.lit(value("since"))))
-        .select("channel", "total")
-    )
+    orders = table("orders").filter(F.col("ordered_at") >= F.to_date(F.lit(value("since")))).select("channel", "total")
     bands = orders.session.create_dataframe(BANDS, schema=["band", "low", "high"])
     return (
         orders.join(bands, (orders["total"] >= bands["low"]) & (orders["total"] < bands["high"]))

@@ -6,9 +6,7 @@ from snowflake.snowpark import functions as F
 def pipeline(table, value):
     customers = table("customers").select("customer_id", "company_id")
     orders = (
-        table("orders")
-        .filter(F.col("ordered_at") >= F.to_date(F.lit(value("since"))))
-        .select("customer_id", "total")
+        table("orders").filter(F.col("ordered_at") >= F.to_date(F.lit(value("since")))).select("customer_id", "total")
     )
     return (
         customers.join(orders, "customer_id")

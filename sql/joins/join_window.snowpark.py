@@ -7,9 +7,7 @@ from snowflake.snowpark import functions as F
 def pipeline(table, value):
     orders = table("orders").filter(F.col("company_id") == value("company")).select("order_id", "channel")
     payments = (
-        table("payments")
-        .filter(F.col("status") == "settled")
-        .select("order_id", "payment_id", "amount", "paid_at")
+        table("payments").filter(F.col("status") == "settled").select("order_id", "payment_id", "amount", "paid_at")
     )
     channel = Window.partition_by("channel")
     newest_first = Window.order_by(F.col("paid_at").desc(), F.col("payment_id").desc())

@@ -9,10 +9,10 @@ def pipeline(table, value):
         table("orders")
         .filter(F.col("status") == "refunded")
         .filter(F.col("ordered_at") >= F.to_date(F.lit(value("since"))))
-        .select("customer_id")
+        .select(F.col("customer_id").alias("ordered_by"))
     )
     return (
-        customers.join(refunded, "customer_id", how="semi")
+        customers.join(refunded, customers["customer_id"] == refunded["ordered_by"], how="semi")
         .group_by("country", "segment")
         .agg(F.count("*").alias("customers"), F.round(F.sum("credit_limit"), 2).alias("credit"))
         .sort("country", "segment")

@@ -5,7 +5,10 @@ from snowflake.snowpark import functions as F
 
 def pipeline(table, value):
     came_back = (
-        table("order_lines").filter(F.col("returned")).filter(F.col("quantity") >= value("quantity")).select("product_id")
+        table("order_lines")
+        .filter(F.col("returned"))
+        .filter(F.col("quantity") >= value("quantity"))
+        .select("product_id")
     )
     return (
         table("products")

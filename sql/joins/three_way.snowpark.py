@@ -6,9 +6,7 @@ from snowflake.snowpark import functions as F
 def pipeline(table, value):
     payments = table("payments").filter(F.col("status") == "settled").select("order_id", "method", "amount", "fee")
     orders = (
-        table("orders")
-        .filter(F.col("ordered_at") >= F.to_date(F.lit(value("since"))))
-        .select("order_id", "company_id")
+        table("orders").filter(F.col("ordered_at") >= F.to_date(F.lit(value("since")))).select("order_id", "company_id")
     )
     companies = table("companies").select("company_id", "plan")
     return (

@@ -172,6 +172,11 @@ class RenderedOperation:
     retries: int = 0
     """How often an attempt that ended `retryable` is sent again."""
 
+    @property
+    def pipeline(self) -> str:
+        """Source of the pipeline that is run instead of the SQL; empty: there is none."""
+        return self.statements[0].pipeline if len(self.statements) == 1 else ""
+
 
 class Sample(NamedTuple):
     """One attempt of one operation. Times are ns of the monotonic clock."""

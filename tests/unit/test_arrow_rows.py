@@ -67,3 +67,9 @@ def test_chunks_are_one_sequence():
 def test_nothing_is_an_empty_sequence(table):
     assert list(ArrowRows(table)) == []
     assert not ArrowRows(table)
+
+
+def test_nanoseconds_end_as_datetime():
+    nanoseconds = pa.array([1_709_251_199_123_456_789, None], pa.timestamp("ns"))
+    (moment,), (nothing,) = ArrowRows(pa.table({"moment": nanoseconds}))
+    assert (type(moment), moment, nothing) == (datetime, datetime(2024, 2, 29, 23, 59, 59, 123456), None)
