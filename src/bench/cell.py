@@ -121,6 +121,7 @@ class _Measurement:
                 workload = self._prepare(backend, database)
                 self.meter.data_ready(database.compute_facts(self.plan.namespace))
                 self._verify(database, workload)
+                self._keep_pipelines(database, workload)
                 if config.plans and backend.capabilities.answers:
                     self.observation.plans(database, workload, config.seed)
                 if config.cold:
@@ -141,6 +142,8 @@ class _Measurement:
         for operation in self.plan.operations:
             texts = [statement.sql.rstrip().rstrip(";") + ";\n" for statement in operation.statements]
             self.writer.write_sql(operation.name, "\n".join(texts))
+            if operation.pipeline:
+                self.writer.write_sql(operation.name, operation.pipeline, kind="py")
         self.writer.write_rows("audit", [asdict(row) for row in self.plan.audit])
 
     def _prepare(self, backend: Backend, database: Database) -> Workload:
@@ -186,6 +189,21 @@ class _Measurement:
             )
         if not self.plan.read_only:
             prepare.mark_changed(database, self.plan.namespace)
+
+    def _keep_pipelines(self, database: Database, workload: Workload) -> None:
+        """Store the SQL that the pipelines come to, and say which operations have none."""
+        if not self.config.backend.capabilities.pipelines:
+            return
+        with database.session() as session:
+            session.enter("verify")
+            texts = verify.generated(session, self.plan.operations, workload, self.config.seed)
+        for operation, text in texts.items():
+            if text:
+                self.writer.write_sql(operation, text)
+        missing = [operation.name for operation in self.plan.operations if not operation.pipeline]
+        if missing:
+            have = "have" if len(missing) > 1 else "has"
+            self.writer.warn(f"{', '.join(missing)} {have} no DataFrame form and ran as SQL")
 
     def _load(self, executor: LocalExecutor, backend: Backend, workload: Workload) -> None:
         """Run the load, and summarise whatever was measured, also after an interruption or a dead worker."""

@@ -156,6 +156,8 @@ class Statement:
     order_by: tuple[int, ...] | None = None
     """Positions of the result's columns by which it is ordered, from 0; None: the order says nothing,
     or is by something that is not in the result."""
+    pipeline: str = ""
+    """Python source of the same question as a DataFrame, which is run instead of `sql`; empty: `sql` is sent."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,6 +173,11 @@ class RenderedOperation:
     """Greatest duration of one attempt; 0: not limited."""
     retries: int = 0
     """How often an attempt that ended `retryable` is sent again."""
+
+    @property
+    def pipeline(self) -> str:
+        """Source of the pipeline that is run instead of the SQL; empty: there is none."""
+        return self.statements[0].pipeline if len(self.statements) == 1 else ""
 
 
 class Sample(NamedTuple):

@@ -13,7 +13,7 @@ from bench.backends.base import Backend
 from bench.dataset import Dataset
 from bench.errors import ConfigError
 from bench.load import LoadProfile
-from bench.model import Namespace, RenderedOperation
+from bench.model import Namespace, RenderedOperation, Statement
 from bench.price import Price
 from bench.render import AuditRow, Renderer
 from bench.workload import Workload
@@ -60,7 +60,7 @@ class Plan:
     canonical: Mapping[str, str]
     """The canonical text of each operation, by which questions are told apart, whatever is sent in the end."""
     sql_hash: str
-    """Of the exact texts: equal where the same statements are sent."""
+    """Of the exact texts, pipelines among them: equal where the same statements are sent."""
 
     @property
     def read_only(self) -> bool:
@@ -91,7 +91,7 @@ def make_plan(config: RunConfig) -> Plan:
         schema_ddl=_schema_ddl(config, renderer),
         audit=tuple(row for _, rows in rendered for row in rows),
         canonical={operation.name: renderer.canonical_text(operation) for operation in config.workload.asked},
-        sql_hash=_hash([[statement.sql for statement in operation.statements] for operation, _ in rendered]),
+        sql_hash=_hash([[_sent(statement) for statement in operation.statements] for operation, _ in rendered]),
     )
     _check_fit(config, plan)
     return plan
@@ -129,6 +129,11 @@ def _schema_ddl(config: RunConfig, renderer: Renderer) -> tuple[str, ...]:
     folders = dict.fromkeys((config.dataset.schema, config.dataset.name))
     found = (renderer.render_schema(folder, config.backend.name) for folder in folders)
     return next(filter(None, found), ())
+
+
+def _sent(statement: Statement) -> str | tuple[str, str]:
+    """What tells one statement from another: its text, and its pipeline where it has one."""
+    return (statement.sql, statement.pipeline) if statement.pipeline else statement.sql
 
 
 def _hash(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +62,27 @@ def _verified(
         if not rendered.read_only:
             session.rollback()
     return answer(operation.name, results)
+
+
+def generated(
+    session: Session, operations: Sequence[RenderedOperation], workload: Workload, seed: int
+) -> Mapping[str, str]:
+    """The SQL that each operation's pipeline comes to, with the values by which its answer is checked.
+
+    Operations without a pipeline are left out.
+
+    Raises:
+        VerifyError: A pipeline fails.
+    """
+    texts: dict[str, str] = {}
+    for rendered, operation in zip(operations, workload.asked, strict=True):
+        if rendered.pipeline:
+            try:
+                _, values = next(workload.steps(rendered, streams.fixed_parameters(operation, seed)))
+                texts[operation.name] = session.generated(rendered.statements[0], values)
+            except Exception as error:  # a driver may raise anything; the cause is kept
+                raise VerifyError(f"the pipeline of '{operation.name}' fails: {str(error).strip()}") from error
+    return texts
 
 
 def compare_answers(directory: Path, others: Iterable[Path]) -> tuple[tuple[Path, str], ...]:

@@ -15,7 +15,7 @@ class ArrowRows(Sequence[Row]):
     """The rows of an Arrow table as tuples of Python's own exact types.
 
     The hot loop asks for nothing but the length, which costs no conversion. Whoever reads a row pays for all of them,
-    once: decimals become `Decimal` with every digit, dates `date`, timestamps `datetime`.
+    once: decimals become `Decimal` with every digit, dates `date`, timestamps `datetime`, which ends at microseconds.
 
     >>> import pyarrow as pa
     >>> rows = ArrowRows(pa.table({"a": [1, 2], "b": ["x", None]}))
@@ -45,7 +45,16 @@ class ArrowRows(Sequence[Row]):
 
     def _converted(self) -> list[tuple[object, ...]]:
         if self._rows is None:
-            columns = [column.to_pylist() for column in self.table.itercolumns()]
+            columns = [_values(column) for column in self.table.itercolumns()]
             # A table without columns has rows all the same, and `zip` of nothing has none.
             self._rows = list(zip(*columns, strict=True)) if columns else [()] * len(self)
         return self._rows
+
+
+def _values(column: pa.ChunkedArray) -> list[object]:
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)  # `datetime` has no nanoseconds to keep
+    values: list[object] = column.to_pylist()
+    return values

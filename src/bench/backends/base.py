@@ -76,6 +76,8 @@ class Capabilities:
     """`Database.drop_caches` empties what the engine keeps in memory."""
     explain: str = ""
     """What stands before a statement to have it checked and planned without being run; empty: it cannot."""
+    pipelines: str = ""
+    """Suffix of the files beside the templates whose pipelines it runs instead of the SQL; empty: it runs SQL only."""
     answers: bool = True
     """Gives real answers; False for an engine that only measures the tool itself."""
     server_timing: bool = False
@@ -133,6 +135,10 @@ class Session(ABC):
         The statement is executed, so that the plan holds what was counted: whoever calls this does so in a
         transaction that is rolled back, and outside of any measurement.
         """
+        return ""
+
+    def generated(self, statement: Statement, values: Sequence[Value]) -> str:
+        """The SQL text that the statement's pipeline comes to with these values; empty where there is none."""
         return ""
 
     def cancel(self) -> None:  # noqa: B027  # an engine that cannot cancel has nothing to do here

@@ -55,6 +55,8 @@ def describe(config: RunConfig, plan: Plan) -> Iterator[str]:
         yield ""
         yield f"-- {operation.name}: {share:.1%} of the operations, {_origin(rows)}{_manner(operation.transactional)}"
         yield from (f"-- audit, statement {row.statement + 1}: {row.verdict}" for row in rows if row.verdict != "ok")
+        if operation.pipeline:
+            yield "-- the pipeline is run; it answers the same as this SQL:"
         for statement in operation.statements:
             yield statement.sql.rstrip().rstrip(";") + ";"
 

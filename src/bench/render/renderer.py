@@ -2,6 +2,7 @@
 
     template.sql.j2           -> Jinja -> canonical SQL -> sqlglot -> Statement      (identity or transpiled)
     template.<dialect>.sql.j2 -> Jinja ------------------------------> Statement      (override, sent as it stands)
+    template.<suffix>.py      ---------------------------------------> Statement      (pipeline, run instead of the SQL)
 
 Bound values are written `:name` in every template and become what the driver wants. What sqlglot would carry over
 wrongly is refused (see `bench.render.pitfalls`), never sent.
@@ -10,7 +11,7 @@ wrongly is refused (see `bench.render.pitfalls`), never sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -20,8 +21,9 @@ from sqlglot.errors import TokenError
 
 from bench.errors import RenderError, nearest
 from bench.model import Namespace, RenderedOperation, Statement, Table
-from bench.render import placeholders, template
+from bench.render import pipeline, placeholders, template
 from bench.render.naming import CANONICAL, Names
+from bench.render.pipeline import Pipeline
 from bench.render.template import Template
 from bench.render.transpile import Translated, as_it_stands, known_dialects, translate
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from bench.render.placeholders import Piece
     from bench.workload import Operation
 
-Origin: TypeAlias = Literal["identity", "transpiled", "override"]
+Origin: TypeAlias = Literal["identity", "transpiled", "override", "pipeline"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,16 +47,16 @@ class AuditRow:
     origin: Origin
     dialect: str
     template: str
-    """Path below its `sql` folder."""
+    """Path below its `sql` folder; of the pipeline where there is one."""
     source: str
-    """The author's text of the whole template."""
+    """The author's text of the whole template or pipeline."""
     rendered: str
     """The statement after Jinja."""
     sql: str
-    """The text that is sent."""
+    """The text that is sent, or that says the same as the pipeline that is run."""
     sqlglot_version: str
     verdict: str
-    """`ok`, or what may make answers differ."""
+    """`ok`, or what may make answers differ, or that an engine which runs pipelines has none for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +107,16 @@ class Renderer:
         pieces = _split(text, found)
         translated = [self._translate(piece, text, found) for piece in pieces]
         _check_parameters(operation, found, text, pieces)
+        frame = self._pipeline(operation, translated)
         written = [placeholders.write(each.parts, self.capabilities.paramstyle) for each in translated]
         statements = tuple(
-            Statement(sql=sql, parameters=names, returns_rows=each.nature.returns_rows, order_by=each.nature.order_by)
+            Statement(
+                sql=sql,
+                parameters=names,
+                returns_rows=each.nature.returns_rows,
+                order_by=each.nature.order_by,
+                pipeline=frame.source if frame else "",
+            )
             for (sql, names), each in zip(written, translated, strict=True)
         )
         rendered = RenderedOperation(
@@ -119,7 +128,8 @@ class Renderer:
             timeout_s=operation.timeout_s,
             retries=operation.retries,
         )
-        return rendered, self._audit(rendered, found, pieces, translated)
+        audit = self._audit(rendered, found, pieces, translated)
+        return rendered, tuple(self._with_pipeline(row, operation, frame) for row in audit)
 
     def canonical_text(self, operation: Operation) -> str:
         """The question itself: the canonical template after Jinja, the same for every backend.
@@ -162,6 +172,26 @@ class Renderer:
             return as_it_stands(piece, text, self.capabilities.dialect)
         refuse = _refusal(found, text)
         return translate(piece, text, self._names, self.capabilities.dialect, refuse)
+
+    def _pipeline(self, operation: Operation, translated: Sequence[Translated]) -> Pipeline | None:
+        """The operation's DataFrame form, where the engine runs such and there is one."""
+        suffix = self.capabilities.pipelines
+        frame = pipeline.find(self.sql_dirs, operation.template, suffix) if suffix else None
+        if frame is None:
+            return None
+        if len(translated) != 1 or not translated[0].nature.read_only:
+            what = f"operation '{operation.name}' is not one query, and a pipeline answers just one"
+            raise frame.refuse(what, "remove the file, so that it runs as SQL")
+        pipeline.check(frame, operation.params, self._declared)
+        return frame
+
+    def _with_pipeline(self, row: AuditRow, operation: Operation, frame: Pipeline | None) -> AuditRow:
+        if frame is not None:
+            return replace(row, origin="pipeline", template=frame.name, source=frame.source)
+        if not self.capabilities.pipelines:
+            return row
+        missing = f"runs as SQL: there is no {pipeline.file_name(operation.template, self.capabilities.pipelines)}"
+        return replace(row, verdict=missing if row.verdict == "ok" else f"{row.verdict} {missing}")
 
     def _audit(
         self, rendered: RenderedOperation, found: Template, pieces: Sequence[Piece], translated: Sequence[Translated]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -163,9 +163,9 @@ class RunWriter:
         self._parts += 1
         return path
 
-    def write_sql(self, operation: str, text: str) -> Path:
-        """Write the exact text of an operation to `sql/`."""
-        path = self.directory / SQL_FOLDER / f"{operation}.sql"
+    def write_sql(self, operation: str, text: str, *, kind: Literal["sql", "py"] = "sql") -> Path:
+        """Write the exact text of an operation to `sql/`, or that of its pipeline beside it."""
+        path = self.directory / SQL_FOLDER / f"{operation}.{kind}"
         with replacing(path) as beside:
             beside.write_text(text, encoding="utf-8")
         return path

@@ -1,0 +1,170 @@
+"""One client's Snowpark session: DataFrame pipelines where an operation has one, `session.sql` where it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from bench.backends.arrow_rows import ArrowRows
+from bench.backends.base import Call, Session
+from bench.errors import RunError
+from bench.model import CountedRows, ErrorClass, Namespace, Row, Statement, Value
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+    from snowflake.snowpark import DataFrame, QueryHistory
+    from snowflake.snowpark import Session as Snowpark
+
+Pipeline: TypeAlias = "Callable[[Callable[[str], DataFrame], Callable[[str], Value]], DataFrame]"
+"""`def pipeline(table, value)` of a file beside a template: gives the DataFrame whose rows are the answer."""
+
+
+class SnowparkSession(Session):
+    """Snowpark over a connection that is open already, beside the plain session on the same connection.
+
+    What Snowpark adds is the way a statement is made and sent. Transactions, the meaning of errors, cancelling and
+    closing stay with the plain session, which knows the connection.
+
+    What a pipeline's call does, and so what is timed, is what the application would do: build the DataFrame from the
+    values, let Snowpark ask the server for the schemas that it needs on the way (`DESCRIBE`, one round trip each),
+    send the one query, and fetch the whole result as Arrow. The DataFrames of the tables are made once per session,
+    so that their schemas are asked for once.
+    """
+
+    def __init__(
+        self,
+        plain: Session,
+        connection: SnowflakeConnection,
+        namespace: Namespace,
+        *,
+        tag: Callable[[], str] = str,
+        reduce_describes: bool = False,
+    ) -> None:
+        """Put Snowpark on an open connection.
+
+        Args:
+            plain: The session on the same connection that sends SQL through the connector.
+            connection: Made with `paramstyle="qmark"` and `arrow_number_to_decimal=True`.
+            namespace: Where the tables of the dataset live.
+            tag: Gives the QUERY_TAG of what is sent now.
+            reduce_describes: Let Snowpark infer schemas on the client, instead of asking the server, where it can.
+                Snowpark calls the setting experimental, and has it off.
+        """
+        from snowflake.snowpark import Session as Snowpark
+
+        self._plain = plain
+        self._namespace = namespace
+        self._tag = tag
+        self._snowpark: Snowpark = Snowpark.builder.configs({"connection": connection}).create()
+        if reduce_describes:
+            self._snowpark.reduce_describe_query_enabled = True
+        # Snowpark gives the id of a statement to its listeners only. Describes are statements too: their time counts.
+        self._history: QueryHistory = self._snowpark.query_history(include_describe=True, include_error=True)
+        self._tables: dict[str, DataFrame] = {}
+
+    def prepare(self, statement: Statement) -> Call:
+        """The statement's pipeline, or its SQL through `session.sql`."""
+        if statement.pipeline:
+            build = self._built(statement)
+            return lambda values: ArrowRows(build(values).to_arrow(statement_params=self._statement_params()))
+        sql = statement.sql
+        if statement.returns_rows:
+            return lambda values: ArrowRows(
+                self._asked(sql, values).to_arrow(statement_params=self._statement_params())
+            )
+        return lambda values: _changed(self._asked(sql, values).collect(statement_params=self._statement_params()))
+
+    def generated(self, statement: Statement, values: Sequence[Value]) -> str:
+        """The query that the pipeline comes to; asks for schemas, but for no row."""
+        if not statement.pipeline:
+            return ""
+        queries = self._built(statement)(values).queries
+        texts = [*queries["queries"], *queries["post_actions"]]
+        return "".join(f"{text.strip()};\n" for text in texts)
+
+    def _asked(self, sql: str, values: Sequence[Value]) -> DataFrame:
+        return self._snowpark.sql(sql, params=list(values) or None)
+
+    def _built(self, statement: Statement) -> Callable[[Sequence[Value]], DataFrame]:
+        """Makes the DataFrame of a statement from values in its order."""
+        pipeline, names = _loaded(statement.pipeline), statement.parameters
+        # The SQL may ask for a value twice, a pipeline asks by name.
+        return lambda values: pipeline(self._table, dict(zip(names, values, strict=True)).__getitem__)
+
+    def _table(self, name: str) -> DataFrame:
+        known = self._tables.get(name)
+        if known is None:
+            known = self._tables[name] = self._snowpark.table(self._namespace.qualified(name))
+        return known
+
+    def _statement_params(self) -> dict[str, str]:
+        """A dictionary for each statement, since Snowpark writes into it."""
+        return {"QUERY_TAG": self._tag()}
+
+    def query_id(self) -> str | None:
+        """The ids of all that was sent since this was asked last, schemas included, and by the plain session."""
+        ids = [query.query_id for query in self._history.queries if query.query_id]
+        self._history.queries.clear()
+        plain = self._plain.query_id()
+        return ",".join([*ids, plain] if plain else ids) or None
+
+    def enter(self, phase: str) -> None:
+        """The plain session keeps the word; `tag` reads it there."""
+        self._plain.enter(phase)
+
+    def begin(self, isolation: str = "") -> None:
+        """Open a transaction on the connection, which Snowpark's statements then belong to."""
+        self._plain.begin(isolation)
+
+    def commit(self) -> None:
+        """End the transaction with its changes."""
+        self._plain.commit()
+
+    def rollback(self) -> None:
+        """End the transaction without its changes."""
+        self._plain.rollback()
+
+    def classify(self, error: Exception) -> ErrorClass:
+        """What the connector's error means that Snowpark carries along."""
+        return self._plain.classify(_of_the_connector(error))
+
+    def sqlstate(self, error: Exception) -> str | None:
+        """The SQLSTATE of the connector's error."""
+        return self._plain.sqlstate(_of_the_connector(error))
+
+    def cancel(self) -> None:
+        """End what the connection runs."""
+        self._plain.cancel()
+
+    def close(self) -> None:
+        """Close the connection, then let Snowpark forget the session.
+
+        In this order: a Snowpark session that closes itself first sends another query, also on a dead connection.
+        """
+        self._plain.close()
+        self._snowpark.close()
+
+
+def _loaded(source: str) -> Pipeline:
+    """The function `pipeline` of a module's source.
+
+    Raises:
+        RunError: The module cannot be executed here.
+    """
+    names: dict[str, object] = {"__name__": "pipeline"}
+    try:
+        exec(compile(source, "<pipeline>", "exec"), names)  # code of the user, from beside the SQL of the user
+    except Exception as error:  # whatever the module does when it is imported; the cause is kept
+        raise RunError(f"a pipeline cannot be loaded: {type(error).__name__}: {error}") from error
+    return names["pipeline"]  # type: ignore[return-value]  # render has seen that it is a function of two arguments
+
+
+def _of_the_connector(error: Exception) -> Exception:
+    """The connector's own error within one of Snowpark's, or the error itself."""
+    inner = getattr(error, "conn_error", None) or error.__cause__
+    return inner if isinstance(inner, Exception) else error
+
+
+def _changed(rows: Sequence[Sequence[object]]) -> Sequence[Row]:
+    """What a change answers: one row with the numbers of rows inserted, updated, deleted."""
+    return CountedRows(sum(count for row in rows for count in row if isinstance(count, int)))
