@@ -15,8 +15,9 @@ from bench.backends import snowflake_ddl
 from bench.backends.base import Backend, Capabilities, Say
 from bench.backends.snowflake_auth import Anybody
 from bench.backends.snowflake_login import Account, Login, find_connection, make_login
-from bench.backends.snowflake_warehouse import Found, Warehouse, WarehouseSize, held
+from bench.backends.snowflake_warehouse import WORDS_OF_SIZE, Found, Warehouse, WarehouseSize, held
 from bench.errors import ConfigError
+from bench.model import ComputeFacts, ComputeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,6 +119,17 @@ class SnowflakeBackend(Account, Backend):
             explain="EXPLAIN USING TEXT ",
             server_timing=True,
             emulated=self.emulated,
+        )
+
+    @property
+    def compute(self) -> ComputeFacts:
+        """A warehouse; of what size, only as far as the description asks for one."""
+        return ComputeFacts(
+            kind=ComputeKind.WAREHOUSE,
+            size=WORDS_OF_SIZE[self.warehouse_size] if self.warehouse_size else None,
+            generation=f"gen{self.generation}" if self.generation else None,
+            clusters=self.max_clusters,
+            auto_suspend_s=self.auto_suspend_s,
         )
 
     def wanted(self) -> Warehouse:

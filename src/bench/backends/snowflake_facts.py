@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import snowflake.connector
 
 from bench.errors import BackendError
-from bench.model import Namespace, TableFacts
+from bench.model import ComputeFacts, ComputeKind, Namespace, TableFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,6 +85,27 @@ def facts(connection: SnowflakeConnection, found: Found | None) -> dict[str, str
         known |= {f"warehouse_found.{name}": text for name, text in _texts(vars(found.settings)).items()}
     read_back = {name: row["value"] for name in REPORTED_PARAMETERS for row in _parameters(connection, name)}
     return known | {f"setting.{name}": text for name, text in _texts(read_back).items()}
+
+
+def compute_facts(connection: SnowflakeConnection, namespace: Namespace) -> ComputeFacts:
+    """The warehouse of this session, and the bytes of the namespace's tables by kind of storage."""
+    from bench.backends.snowflake_warehouse import WORDS_OF_SIZE, Warehouse, look
+
+    name = place(connection)["warehouse"]
+    settings = look(connection, name).settings if name else Warehouse()
+    rows = _shown(connection, namespace) if namespace.schema else []
+    stored = dict.fromkeys((False, True), 0)
+    for row in rows:
+        stored[str(row.get("is_hybrid")).upper() in ("Y", "TRUE")] += int(str(row.get("bytes") or 0))
+    return ComputeFacts(
+        kind=ComputeKind.WAREHOUSE,
+        size=WORDS_OF_SIZE[settings.size] if settings.size else None,
+        generation=f"gen{settings.generation}" if settings.generation else None,
+        clusters=settings.max_clusters,
+        auto_suspend_s=settings.auto_suspend_s,
+        stored_bytes=stored[False],
+        row_stored_bytes=stored[True],
+    )
 
 
 def table_names(connection: SnowflakeConnection, namespace: Namespace) -> frozenset[str]:

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import snowflake.connector
 from snowflake.connector.errors import NotSupportedError
 
-from bench.backends import snowflake_errors, snowflake_facts
+from bench.backends import snowflake_errors, snowflake_facts, snowflake_history
 from bench.backends.arrow_rows import ArrowRows
 from bench.backends.base import Call, Database, Session
 from bench.errors import BackendError, ConnectError
-from bench.model import CountedRows, ErrorClass, Namespace, Row, Statement, Table, TableFacts, Value
+from bench.model import (
+    Aggregate,
+    ComputeFacts,
+    CountedRows,
+    ErrorClass,
+    Later,
+    Metering,
+    Namespace,
+    Row,
+    ServerQuery,
+    Statement,
+    Table,
+    TableFacts,
+    Value,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,12 +47,12 @@ class SnowflakeDatabase(Database):
 
     def __init__(self, backend: SnowflakeBackend, namespace: Namespace) -> None:
         self._backend = backend
-        self._namespace = namespace
+        self.namespace = namespace
         self._lock = threading.RLock()
         self._ingesting = threading.BoundedSemaphore(backend.ingest_connections)
         self._closed = False
         self._pool: Pool | None = None
-        self._connection = self._connect("setup")
+        self._connection = self.connect("setup")
         try:
             snowflake_facts.demand_no_result_cache(self._connection)
         except BaseException:
@@ -47,12 +62,12 @@ class SnowflakeDatabase(Database):
     def session(self) -> Session:
         """A connection of its own, or one that borrows from the pool for each operation."""
         if self._backend.driver == "connection":
-            return SnowflakeSession(self._connect("session"), self)
+            return SnowflakeSession(self.connect("session"), self)
         from bench.backends.snowflake_pool import PooledSession, open_pool
 
         with self._lock:
             if self._pool is None:
-                self._pool = open_pool(lambda: self._connect("session"), self._backend)
+                self._pool = open_pool(lambda: self.connect("session"), self._backend)
         return PooledSession(self._pool, self)
 
     def trail(self) -> Trail:
@@ -84,7 +99,7 @@ class SnowflakeDatabase(Database):
         """Write Parquet files, upload them side by side, and copy them into the table by one statement."""
         from bench.backends.snowflake_ingest import copy_batches
 
-        with self._ingesting, self._connect("ingest") as connection, _refused(f"the rows of {table.name}"):
+        with self._ingesting, self.connect("ingest") as connection, _refused(f"the rows of {table.name}"):
             return copy_batches(
                 connection, namespace.qualified(table.name), batches, parallel=self._backend.put_parallel
             )
@@ -93,6 +108,28 @@ class SnowflakeDatabase(Database):
         """Version, place, role, warehouse, and the parameters that matter, as the service reads them back."""
         with self._asking("what it is") as connection:
             return snowflake_facts.facts(connection, self._backend.found)
+
+    def history(self, sessions: Sequence[str], since: datetime, until: datetime) -> Iterable[ServerQuery]:
+        """From the service's history by session; for hybrid tables it leaves out what was quick."""
+        with self._asking("its history") as connection:
+            return list(snowflake_history.history(connection, sessions, since, until))
+
+    def aggregates(self, tag: str, since: datetime, until: datetime) -> Later[Aggregate]:
+        """By statement and minute, up to three hours later."""
+        with self._asking("its statements by minute") as connection:
+            return snowflake_history.aggregates(connection, tag, since, until)
+
+    def metering(self, since: datetime, until: datetime) -> Later[Metering]:
+        """What the warehouse, and for hybrid tables the account's requests, were charged by the hour."""
+        with self._asking("what it charged") as connection:
+            warehouse = connection.warehouse or ""
+            hybrid = self._backend.tables == "hybrid"
+            return snowflake_history.metering(connection, warehouse, since, until, hybrid=hybrid)
+
+    def compute_facts(self, namespace: Namespace) -> ComputeFacts | None:
+        """The warehouse as it is now, and what the tables take up."""
+        with self._asking("what it bills") as connection:
+            return snowflake_facts.compute_facts(connection, namespace)
 
     def drop_caches(self) -> None:
         """Suspend the warehouse and resume it, which drops the data that its machines keep."""
@@ -117,19 +154,24 @@ class SnowflakeDatabase(Database):
                 self._pool.dispose()
             self._connection.close()
 
-    def _connect(self, phase: str) -> SnowflakeConnection:
+    def connect(self, phase: str) -> SnowflakeConnection:
+        """A new connection that finds the tables of the namespace by their bare names.
+
+        Raises:
+            ConnectError: The login is refused, or nobody answers.
+        """
         connection = self._backend.login(phase=phase).connect()
-        if self._namespace.schema:
+        if self.namespace.schema:
             # The schema is missing before the first load; what needs it then says so by itself.
             with closing(connection.cursor()) as cursor, suppress(snowflake.connector.ProgrammingError):
-                cursor.execute(f"USE SCHEMA {self._namespace.schema}")
+                cursor.execute(f"USE SCHEMA {self.namespace.schema}")
         return connection
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[SnowflakeConnection]:
         with self._lock:
             if self._connection.is_closed() and not self._closed:
-                self._connection = self._connect("setup")
+                self._connection = self.connect("setup")
             with _refused(what):
                 yield self._connection
 
@@ -211,9 +253,23 @@ class SnowflakeSession(Session):
         """The service's names of the statements that were sent since this was asked last."""
         return self._trail.taken()
 
+    def number(self) -> str | None:
+        """The service's number of the session."""
+        return str(self._number)
+
+    def plan(self, statement: Statement, values: Sequence[Value]) -> str:
+        """The compiled plan; the service does not execute what it explains."""
+        with closing(self._connection.cursor()) as cursor:
+            cursor.execute(f"EXPLAIN USING JSON {statement.sql}", tuple(values))
+            return str(cursor.fetchall()[0][0])
+
     def enter(self, phase: str) -> None:
         """Have the query tag say so with every statement from now on."""
         self._trail.enter(phase)
+
+    def tag(self) -> str:
+        """The query tag of what is sent now."""
+        return self._trail.parameters.get("QUERY_TAG", "")
 
     def cancel(self) -> None:
         """Ask over another connection."""

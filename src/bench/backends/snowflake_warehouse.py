@@ -42,6 +42,7 @@ SIZE_OF_WORDS: Mapping[str, WarehouseSize] = {
     "6X-Large": "X6LARGE",
 }
 """What `SHOW WAREHOUSES` says for what DDL calls otherwise."""
+WORDS_OF_SIZE: Mapping[WarehouseSize, str] = {size: words for words, size in SIZE_OF_WORDS.items()}
 SUSPENDED = "SUSPENDED"
 NEW_AUTO_SUSPEND_S = 60
 """Of a warehouse that is made for a run: the least that is billed anyhow."""
