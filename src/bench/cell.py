@@ -107,10 +107,9 @@ class _Measurement:
     def run(self) -> None:
         config = self.config
         self._write_plan()
-        data = f"{config.dataset.name}_{config.dataset.fingerprint[:12]}" if config.dataset.generated else "bench"
         with ExitStack() as stack:
             executor = stack.enter_context(LocalExecutor(config.load.processes))
-            backend = stack.enter_context(config.backend.provision(data, config.home, self.progress.say))
+            backend = stack.enter_context(config.backend.provision(config.data_name, config.home, self.progress.say))
             with backend.open(self.plan.namespace) as database:
                 workload = self._prepare(backend, database)
                 self._verify(database, workload)
