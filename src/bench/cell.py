@@ -81,6 +81,7 @@ def _facts(config: RunConfig, plan: Plan) -> dict[str, object]:
         "choices": config.choices,
         "label": config.label,
         "seed": config.seed,
+        "cold": config.cold,
         "repetition": 0,
         "load_description": config.load.describe(),
         "open_loop": config.load.open_loop,
@@ -107,19 +108,28 @@ class _Measurement:
     def run(self) -> None:
         config = self.config
         self._write_plan()
+        described = config.backend.for_run(self.writer.key.run_id, self.writer.directory.name)
         with ExitStack() as stack:
             executor = stack.enter_context(LocalExecutor(config.load.processes))
-            backend = stack.enter_context(config.backend.provision(config.data_name, config.home, self.progress.say))
+            backend = stack.enter_context(described.provision(config.data_name, config.home, self._say))
             with backend.open(self.plan.namespace) as database:
                 workload = self._prepare(backend, database)
                 self._verify(database, workload)
                 if config.plans and backend.capabilities.answers:
                     self.observation.plans(database, workload, config.seed)
+                if config.cold:
+                    database.drop_caches()
+                    self._say("caches: emptied before the load")
                 self.observation.before(database)
             with self.observation.watching(backend, self.plan.namespace):
                 self._load(executor, backend, workload)
             with backend.open(self.plan.namespace) as database:
                 self.observation.after(database)
+
+    def _say(self, line: str) -> None:
+        """Show a line, and keep it with the results."""
+        self.progress.say(line)
+        self.writer.update(messages=[*self.writer.messages, line])
 
     def _write_plan(self) -> None:
         for operation in self.plan.operations:
@@ -137,7 +147,7 @@ class _Measurement:
             namespace=self.plan.namespace,
             home=self.config.home,
             advance=self.progress.advance,
-            say=self.progress.say,
+            say=self._say,
             schema_ddl=self.plan.schema_ddl,
         )
         state = prepare.prepare(preparation)
@@ -157,6 +167,7 @@ class _Measurement:
         self.writer.enter(Stage.VERIFY)
         if self.config.verify and self.config.backend.capabilities.answers:
             with database.session() as session:
+                session.enter("verify")
                 answers = verify.verify(
                     session, self.plan.operations, workload, self.config.seed, self.progress.advance
                 )

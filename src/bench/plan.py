@@ -34,6 +34,8 @@ class RunConfig:
     verify: bool
     plans: bool
     """Take the engine's plan of each operation before the load is run."""
+    cold: bool
+    """Empty the engine's caches between the check of the answers and the load."""
     label: str
     """The user's own words for this run."""
     choices: Mapping[str, str]
@@ -113,7 +115,8 @@ def question_hash(config: RunConfig, plan: Plan, workload: Workload, fingerprint
     """
     asked = config.workload.asked
     return _hash(
-        {
+        ({"cold": True} if config.cold else {})
+        | {
             "data": fingerprint,
             "canonical": dict(plan.canonical),
             "mix": {operation.name: config.workload.weight(operation.name) for operation in asked},
@@ -150,6 +153,10 @@ def _check_fit(config: RunConfig, plan: Plan) -> None:
         raise ConfigError(
             f"{load.clients} clients, but {config.backend.name} allows {can.max_sessions}", key="load.clients"
         )
+    if config.cold and not can.cold:
+        raise ConfigError(f"{config.backend.name} cannot empty its caches; leave it false", key="cold")
+    for table in config.dataset.shape if config.dataset.generated and not plan.schema_ddl else ():
+        config.backend.create_table(table, plan.namespace)  # refuses a table that the engine cannot hold
     if not plan.read_only and not config.dataset.writable:
         names = ", ".join(operation.name for operation in plan.operations if not operation.read_only)
         raise ConfigError(

@@ -266,7 +266,10 @@ def _ingest_all(
     files: Mapping[str, generate.GeneratedTable],
     loads: Mapping[str, TableLoad],
 ) -> None:
-    """Every table, several at once where that serves the engine; the largest first, so that none is left alone."""
+    """Every table, several at once where that serves the engine; the largest first, so that none is left alone.
+
+    Where the engine enforces foreign keys, one after another, parents first.
+    """
     total = sum(dataset.rows(table.name) or 0 for table in dataset.shape)
     done: dict[str, int] = {}
     given_up = threading.Event()
@@ -283,8 +286,12 @@ def _ingest_all(
             raise PrepareError(f"{table.name}: {rows} of {dataset.rows(table.name)} rows arrived in the database")
         loads[table.name].ingest_s = seconds
 
-    sessions = preparation.backend.capabilities.ingest_sessions
-    by_size = sorted(dataset.shape, key=lambda table: -(dataset.rows(table.name) or 0))
+    can = preparation.backend.capabilities
+    if can.foreign_keys:  # the engine refuses a row whose parent is not there yet, and a table comes after its parents
+        sessions, by_size = 1, list(dataset.shape)
+    else:
+        sessions = can.ingest_sessions
+        by_size = sorted(dataset.shape, key=lambda table: -(dataset.rows(table.name) or 0))
     with ThreadPoolExecutor(sessions, thread_name_prefix="ingest") as pool:
         try:
             for future in as_completed([pool.submit(ingest, table) for table in by_size]):

@@ -10,13 +10,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from bench import streams
-from bench.model import ErrorClass, Namespace, RenderedOperation, Status
+from bench.model import ErrorClass, Namespace, Phase, RenderedOperation, Status
 from bench.record import STATUSES, Chunk, ErrorLog, Recorder
 from bench.workload import Workload
 
@@ -103,6 +104,7 @@ class Client:
     _next_cancel_ns: int = 0
     _give_up_ns: int = NEVER_NS
     """From here on a lost session is not replaced: the load is over, or waited long enough for the engine."""
+    _phase: Phase = Phase.WARM_UP
     _guard: threading.Lock = field(default_factory=threading.Lock)
     """Held while an attempt is cancelled, so that the next cannot begin and be hit instead."""
 
@@ -126,6 +128,7 @@ class Client:
             [self.session.prepare(statement) for statement in operation.statements]
             for operation in self.assignment.operations
         ]
+        self.session.enter(self._phase)
 
     def drive(self, window: Window) -> None:
         """Send operations until the window is over and enough of them were started in it."""
@@ -141,6 +144,9 @@ class Client:
                 self.sleep_until(intended_ns)
             if intended_ns >= window.measure_ns:
                 owed -= 1
+                if self._phase is Phase.WARM_UP:
+                    self._phase = Phase.MEASUREMENT
+                    self.session.enter(self._phase)
             free_ns = self._run_operation(next(self._order), intended_ns)
 
     def sleep_until(self, when_ns: int) -> None:
@@ -268,10 +274,14 @@ class Crew:
         self.outbox: deque[Chunk] = deque()
         self.failures: list[tuple[int, Exception]] = []
         """The clients that could not go on, each with the reason: a mistake in a driver, a workload or here."""
-        self.clients = [
-            Client(number=number, assignment=assignment, database=database, recorder=Recorder(number, self.outbox))
-            for number in assignment.clients
-        ]
+
+        def client(number: int) -> Client:
+            return Client(
+                number=number, assignment=assignment, database=database, recorder=Recorder(number, self.outbox)
+            )
+
+        with ThreadPoolExecutor(assignment.backend.capabilities.parallel_connects, "connect") as pool:
+            self.clients = list(pool.map(client, assignment.clients))
         self._drain_s = assignment.load.drain_s
         self._watchdog = Watchdog(self.clients)
         self._threads: list[threading.Thread] = []

@@ -134,7 +134,7 @@ def test_history_is_joined_to_samples(writer):
     seen = observation(writer)
     seen.sessions += ["1", "2", "1"]
     seen.before(database)
-    add_samples(writer, ["q1-0", "q2-1", "lost"])
+    add_samples(writer, ["q1-0", "q2-1,q2-0", "lost"])
     seen.after(database)
     rows = {row["query_id"]: row for row in open_run(writer.directory).table("queries").to_pylist()}
     assert list(rows) == ["q1-0", "q1-1", "q2-0", "q2-1"]
@@ -142,9 +142,10 @@ def test_history_is_joined_to_samples(writer):
     assert (joined["operation"], joined["client"], joined["phase"]) == ("read", 1, "measurement")
     assert (joined["service_time_ns"], joined["execution_ns"], joined["session"]) == (2_500, 1_000, "2")
     assert joined["started_at"] <= datetime.now(UTC)
+    assert rows["q2-0"]["client"] == 1
     assert (rows["q1-1"]["operation"], rows["q1-1"]["service_time_ns"]) == (None, None)
     manifest = read_manifest(writer.directory)
-    assert manifest["warnings"] == ["the engine's history holds 2 of the 3 queries that were sampled"]
+    assert manifest["warnings"] == ["the engine's history holds 3 of the 4 queries that were sampled"]
     assert manifest["observed"]["sessions"] == ["1", "2"]
     assert manifest["server_counters"] == {"commits": 0.0}
 

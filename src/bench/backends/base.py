@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 
 from bench.backends import ddl
+from bench.errors import BackendError
 from bench.model import (
     Aggregate,
     ErrorClass,
@@ -66,8 +67,12 @@ class Capabilities:
     max_sessions: int | None = None
     ingest_sessions: int = 1
     """How many calls of `Database.ingest` at once serve it best."""
+    parallel_connects: int = 1
+    """How many sessions of a process are opened at once, where opening one takes long."""
     cancel: bool = False
     """`Session.cancel` ends a running statement."""
+    cold: bool = False
+    """`Database.drop_caches` empties what the engine keeps in memory."""
     explain: str = ""
     """What stands before a statement to have it checked and planned without being run; empty: it cannot."""
     answers: bool = True
@@ -111,7 +116,7 @@ class Session(ABC):
         return getattr(error, "sqlstate", None)
 
     def query_id(self) -> str | None:
-        """The engine's name of the statement sent last, where it has one."""
+        """The engine's names of what was sent since this was asked last, with commas between, where it has any."""
         return None
 
     def number(self) -> str | None:
@@ -125,6 +130,9 @@ class Session(ABC):
         transaction that is rolled back, and outside of any measurement.
         """
         return ""
+
+    def enter(self, phase: str) -> None:  # noqa: B027  # an engine that keeps no such word has nothing to do here
+        """What is sent from now on belongs to this phase of the run; by itself this sends nothing."""
 
     def cancel(self) -> None:  # noqa: B027  # an engine that cannot cancel has nothing to do here
         """Ask the engine to end what this session runs now; called from another thread."""
@@ -179,6 +187,14 @@ class Database(ABC):
     def facts(self) -> Mapping[str, str]:
         """What the server says of itself: version, settings that matter, where it runs; never a secret."""
         return {}
+
+    def drop_caches(self) -> None:
+        """Empty what the engine keeps of the data in memory, so that what follows starts cold.
+
+        Raises:
+            BackendError: The engine refuses, or has no such thing (`Capabilities.cold`).
+        """
+        raise BackendError("this engine cannot empty its caches")
 
     def server_stats(self) -> Mapping[str, float]:
         """Counters of the server that only grow; their difference over a run is recorded."""
@@ -264,6 +280,17 @@ class Backend(ABC):
     @abstractmethod
     def capabilities(self) -> Capabilities:
         """What this engine, with these settings, can do."""
+
+    def check(self) -> None:  # noqa: B027  # most descriptions can be judged only by asking the server
+        """Look for what is wrong here on the client, before any cell of a sweep is run; asks no server.
+
+        Raises:
+            ConfigError: What the description names is not there, such as a file or a login.
+        """
+
+    def for_run(self, run_id: str, cell: str) -> Self:
+        """The same description, by which the engine learns whose statements it runs, where it keeps such words."""
+        return self
 
     def provision(self, data: str, home: Path, say: Say) -> AbstractContextManager[Backend]:
         """Bring the server up for as long as the context lasts, and give the description by which to open it.

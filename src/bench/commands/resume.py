@@ -86,7 +86,9 @@ def recompose(directory: Path) -> tuple[RunConfig, Plan]:
             f"the configuration of {directory.name} is not what it was when it began; "
             "undo the change in the YAML files, or start anew"
         )
-    return config, make_plan(config)
+    plan = make_plan(config)
+    config.backend.check()
+    return config, plan
 
 
 def _cell(sweep: Path, name: str) -> Cell:

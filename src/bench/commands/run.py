@@ -37,6 +37,7 @@ def run(words: Sequence[str], sources: Sources, *, multirun: bool) -> int:
 
     def check(cell: RunConfig) -> None:
         plans[cell.config_hash] = make_plan(cell)
+        cell.backend.check()
 
     def task(cell: RunConfig, directory: Path) -> CellOutcome:
         directories.append(directory)

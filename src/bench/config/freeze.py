@@ -60,6 +60,8 @@ class RunOptions:
     """Check the answers before the load is run."""
     plans: bool = True
     """Take the engine's plan of each operation before the load is run."""
+    cold: bool = False
+    """Empty the engine's caches before the load."""
     fail_fast: bool = False
     """End a sweep at its first failed cell."""
     label: str = ""
@@ -99,6 +101,7 @@ def freeze(task: DictConfig, hydra: DictConfig) -> RunConfig:
         home=Path(options.home),
         verify=options.verify,
         plans=options.plans,
+        cold=options.cold,
         label=options.label,
         choices=choices,
         sql_dirs=tuple(_sql_dirs(hydra)),

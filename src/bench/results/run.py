@@ -108,6 +108,11 @@ class RunWriter:
         self._content.update(facts)
         self._save()
 
+    @property
+    def messages(self) -> list[str]:
+        """What the user was told so far and is kept."""
+        return list(self._content.get("messages", []))
+
     def enter(self, stage: Stage) -> None:
         """Note that `stage` begins."""
         self._content["stage"] = stage
