@@ -111,11 +111,10 @@ class _Measurement:
     def run(self) -> None:
         config = self.config
         self._write_plan()
-        data = f"{config.dataset.name}_{config.dataset.fingerprint[:12]}" if config.dataset.generated else "bench"
         described = config.backend.for_run(self.writer.key.run_id, self.writer.directory.name)
         with ExitStack() as stack:
             executor = stack.enter_context(LocalExecutor(config.load.processes))
-            backend = stack.enter_context(described.provision(data, config.home, self._say))
+            backend = stack.enter_context(described.provision(config.data_name, config.home, self._say))
             self.meter.opened(backend.compute)
             with backend.open(self.plan.namespace) as database:
                 workload = self._prepare(backend, database)

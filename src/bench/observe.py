@@ -157,7 +157,7 @@ class Observation:
         samples = open_run(self.writer.directory).samples(server.JOINED_COLUMNS)
         rows = server.query_rows(history, samples)
         self.writer.write_rows("queries", rows)
-        sampled = samples.num_rows - samples.column("query_id").null_count
+        sampled = len(server.sampled_queries(samples)[0])
         joined = sum(row["operation"] is not None for row in rows)
         if joined < sampled:
             self.writer.warn(f"the engine's history holds {joined:,} of the {sampled:,} queries that were sampled")

@@ -47,6 +47,11 @@ class RunConfig:
     config_hash: str
     """Of `resolved` without what does not change the measurement: equal hashes, equal cells."""
 
+    @property
+    def data_name(self) -> str:
+        """A name for the data, unique to their fingerprint; what `Backend.provision` takes."""
+        return f"{self.dataset.name}_{self.dataset.fingerprint[:12]}" if self.dataset.generated else "bench"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:

@@ -139,9 +139,3 @@ def test_a_table_without_a_published_column(writer):
     pq.write_table(pq.read_table(path).drop_columns(["rows"]), path)
     with pytest.raises(ResultError, match=r"load.parquet lacks the published column rows of the table 'load'"):
         open_run(writer.directory).table("load")
-
-
-def test_a_column_that_was_published_later_is_null(writer):
-    path = writer.write_rows("load", [LOADED])
-    pq.write_table(pq.read_table(path).drop_columns(["index_s"]), path)
-    assert open_run(writer.directory).table("load").column("index_s").to_pylist() == [None]

@@ -17,7 +17,8 @@ CELL = SWEEP / "0_duckdb_tiny_points_closed"
 
 def test_the_files_are_really_older():
     for name in ADDED:
-        path = CELL / ("samples/part-00000.parquet" if name == "samples" else f"{name}.parquet")
+        folder = SWEEP if name == "cells" else CELL
+        path = folder / ("samples/part-00000.parquet" if name == "samples" else f"{name}.parquet")
         assert not set(ADDED[name]) & set(pq.read_schema(path).names)
 
 

@@ -233,6 +233,12 @@ class Run:
         return str(self.manifest["stage"])
 
     @property
+    def emulated(self) -> bool:
+        """Everything in it came from an emulator."""
+        known = self.manifest.get("capabilities", {})  # where it stood before it stood in every table
+        return bool(self.manifest.get("emulated", known.get("emulated", False)))
+
+    @property
     def in_progress(self) -> bool:
         """No end was written: the run is under way, or was killed."""
         return self.status is RunStatus.RUNNING

@@ -105,11 +105,21 @@ def query_rows(history: Sequence[ServerQuery], samples: pa.Table) -> list[dict[s
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    ids = pa.array([query.query_id for query in history], pa.string())
-    ours: dict[str, dict[str, Any]] = {
-        row["query_id"]: row for row in samples.filter(pc.is_in(samples.column("query_id"), value_set=ids)).to_pylist()
-    }
+    ids, rows = sampled_queries(samples)
+    known = pc.is_in(ids, value_set=pa.array([query.query_id for query in history], pa.string()))
+    found = samples.take(rows.filter(known)).to_pylist()
+    ours: dict[str, dict[str, Any]] = dict(zip(ids.filter(known).to_pylist(), found, strict=True))
     return [{**asdict(query), **_sampled(ours.get(query.query_id))} for query in history]
+
+
+def sampled_queries(samples: pa.Table) -> tuple[pa.Array, pa.Array]:
+    """Every name of a query in the samples, and the position of its sample; one sample may name several."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = samples.column("query_id").combine_chunks()
+    split = pc.split_pattern(pa.array(names, pa.string()), ",")
+    return pc.list_flatten(split), pc.list_parent_indices(split)
 
 
 def _sampled(sample: Mapping[str, Any] | None) -> dict[str, object]:
