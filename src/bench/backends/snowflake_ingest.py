@@ -5,6 +5,7 @@ Source: Snowflake documentation, "Preparing your data files" (100 to 250 MB comp
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,7 +25,6 @@ FILE_BYTES = 128 * 2**20
 """Size in memory after which a new file is begun; compressed they come to a half or a third."""
 FILES_AHEAD = 2
 """Files that wait for their upload at the same time, so that a slow line does not fill the disk."""
-STAGE = "bench_incoming"
 
 
 def copy_batches(
@@ -49,15 +49,16 @@ def copy_batches(
         closing(connection.cursor()) as cursor,
         ThreadPoolExecutor(1, thread_name_prefix="upload") as pool,
     ):
-        cursor.execute(f"CREATE OR REPLACE TEMPORARY STAGE {STAGE}")
+        stage = f"bench_{secrets.token_hex(8)}"
+        cursor.execute(f"CREATE TEMPORARY STAGE {stage}")  # gone with the session
         uploads: list[Future[None]] = []
         for path in _files(Path(folder), first, batches):
-            uploads.append(pool.submit(_upload, connection, path, parallel))
+            uploads.append(pool.submit(_upload, connection, stage, path, parallel))
             for upload in uploads[: -FILES_AHEAD or None]:
                 upload.result()
         for upload in uploads:
             upload.result()
-        return _copy(connection, table)
+        return _copy(connection, stage, table)
 
 
 def _files(folder: Path, first: pa.RecordBatch, batches: Iterator[pa.RecordBatch]) -> Iterator[Path]:
@@ -75,19 +76,19 @@ def _files(folder: Path, first: pa.RecordBatch, batches: Iterator[pa.RecordBatch
         number += 1
 
 
-def _upload(connection: SnowflakeConnection, path: Path, parallel: int) -> None:
+def _upload(connection: SnowflakeConnection, stage: str, path: Path, parallel: int) -> None:
     with closing(connection.cursor()) as cursor:
-        cursor.execute(f"PUT 'file://{path.as_posix()}' @{STAGE} PARALLEL = {parallel} AUTO_COMPRESS = FALSE")
+        cursor.execute(f"PUT 'file://{path.as_posix()}' @{stage} PARALLEL = {parallel} AUTO_COMPRESS = FALSE")
         states = [str(row[6]) for row in cursor.fetchall()]
     path.unlink()
     if states != ["UPLOADED"]:
         raise BackendError(f"{path.name} was not uploaded: {', '.join(states) or 'no answer'}")
 
 
-def _copy(connection: SnowflakeConnection, table: str) -> int:
+def _copy(connection: SnowflakeConnection, stage: str, table: str) -> int:
     with closing(connection.cursor()) as cursor:
         cursor.execute(
-            f"COPY INTO {table} FROM @{STAGE} FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
+            f"COPY INTO {table} FROM @{stage} FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE) "
             "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT"
         )
         names = [column.name.lower() for column in cursor.description]
