@@ -12,6 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from bench.backends.base import Backend, Database, Session
+from bench.backends.snowflake_auth import Password
 from bench.config.build import build as build_object
 from bench.model import Column, Index, LogicalType, Namespace, Statement, Table
 
@@ -86,6 +87,14 @@ SQLITE = Case(
     with_secret=sqlite_with_secret,
 )
 
+SNOWFLAKE = Case(
+    option="snowflake_emulated",
+    slow_sql="SELECT SYSTEM$WAIT(300)",
+    session_number_sql="SELECT CURRENT_SESSION()",
+    kill_sql="SELECT SYSTEM$ABORT_SESSION({number})",
+    with_secret=lambda backend: replace(backend, auth=Password(password_env=SECRET_VARIABLE)),
+)
+
 CASES = {
     "postgres": POSTGRES,
     "postgres_pool": replace(POSTGRES, overrides={"driver": "pool"}, knows_its_number=False),
@@ -96,6 +105,10 @@ CASES = {
     "sqlite": SQLITE,
     "sqlite_named": replace(SQLITE, overrides={**SQLITE.overrides, "paramstyle": "named"}),
     "null": Case(),
+    "snowflake": SNOWFLAKE,
+    "snowflake_hybrid": replace(SNOWFLAKE, overrides={"tables": "hybrid"}),
+    "snowflake_pool": replace(SNOWFLAKE, overrides={"driver": "pool", "pool_size": 5}),
+    "snowpark": replace(SNOWFLAKE, option="snowpark_emulated"),
 }
 ANSWERING = [name for name in CASES if name != "null"]
 
@@ -154,8 +167,15 @@ def pytest_collection_modifyitems(items):
 
 def build_backend(option: str, overrides: Mapping[str, object]) -> Backend:
     path = next(folder / f"{option}.yaml" for folder in FOLDERS if (folder / f"{option}.yaml").exists())
-    declared = OmegaConf.merge(OmegaConf.load(path), OmegaConf.create(dict(overrides)))
+    declared = OmegaConf.merge(_composed(path), OmegaConf.create(dict(overrides)))
     return build_object(Backend, OmegaConf.to_container(declared, resolve=True), "backend")
+
+
+def _composed(path: Path):
+    """A YAML over the one that it names in its defaults."""
+    own = OmegaConf.load(path)
+    base, *_ = [*own.pop("defaults", []), None]
+    return OmegaConf.merge(_composed(path.with_stem(base)), own) if base else own
 
 
 @pytest.fixture(scope="session")
