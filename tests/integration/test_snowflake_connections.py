@@ -8,7 +8,7 @@ import sys
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from snowflake_stub import pem
+from snowflake_stub import Known, LoginStub, pem
 
 CANARY = "canary-5f0c"
 SCRIPT = """
@@ -59,12 +59,18 @@ def put(home, text, name="connections.toml", mode=0o600):
     (home / name).chmod(mode)
 
 
-def outcome(home, account=None, **variables):
-    """What a process of its own makes of the account."""
+def in_a_process(home, account=None, script=SCRIPT, **variables):
+    """A process of its own that sees the files of `home`."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("SNOWFLAKE", "SF_"))}
     kept |= {"SNOWFLAKE_HOME": str(home), "HOME": str(home.parent)} | variables
-    argv = [sys.executable, "-c", SCRIPT, json.dumps(account or {})]
-    run = subprocess.run(argv, env=kept, capture_output=True, text=True, timeout=120, check=False)
+    kept = {key: value for key, value in kept.items() if value is not None}
+    argv = [sys.executable, "-c", script, json.dumps(account or {})]
+    return subprocess.run(argv, env=kept, capture_output=True, text=True, timeout=120, check=False)
+
+
+def outcome(home, account=None, **variables):
+    """What such a process makes of the account."""
+    run = in_a_process(home, account, **variables)
     assert run.returncode == 0, run.stderr
     assert CANARY not in run.stdout + run.stderr
     return json.loads(run.stdout)
@@ -163,7 +169,7 @@ def test_nothing_says_where_to_log_in(home, text):
     assert f"name one of the connections in {home / 'connections.toml'} ({known}) in backend.connection" in error
 
 
-@pytest.mark.parametrize("mode", [0o666, 0o620, 0o602])
+@pytest.mark.parametrize("mode", [0o620, 0o602])
 def test_a_file_that_others_may_write_is_refused(home, mode):
     put(home, WORK, mode=mode)
     found = outcome(home, {"connection": "work"})
@@ -172,11 +178,28 @@ def test_a_file_that_others_may_write_is_refused(home, mode):
     assert found == {"error": expected, "chained": False}
 
 
+def test_a_file_that_others_may_write_is_refused_where_it_is_not_used_too(home):
+    """The driver reads it with each login, and refuses that."""
+    put(home, WORK, mode=0o666)
+    account = {"account": "org-own", "user": "me", "auth": {"kind": "password", "password_env": "BENCH_T_PASSWORD"}}
+    assert "may be written by others (0666)" in outcome(home, account, BENCH_T_PASSWORD="own")["error"]
+
+
 def test_a_file_that_others_may_read_is_mentioned(home):
     put(home, WORK, mode=0o644)
     found = outcome(home, {"connection": "work"})
     path = home / "connections.toml"
     assert found["notes"] == [f"{path} may be read by others; chmod 0600 '{path}' keeps its secrets"]
+
+
+def test_a_login_with_such_a_file_says_nothing_more(home):
+    """The driver would warn with each login; in that process every warning is an error."""
+    with LoginStub(known=Known(account="org-work", user="worker", password=CANARY)) as stub:
+        put(home, WORK, mode=0o644)
+        account = {"connection": "work", "host": "127.0.0.1", "port": stub.port, "protocol": "http"}
+        run = in_a_process(home, account, SCRIPT + "    login.connect().close()\n")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert len(stub.logins) == 1
 
 
 @pytest.mark.parametrize(
@@ -195,9 +218,8 @@ def test_a_file_that_may_not_be_read(home):
     assert "may not be read by this user" in outcome(home, {"connection": "work"})["error"]
 
 
-@pytest.mark.parametrize("text", ['work = "x"\n', "work = [1]\n"])
-def test_a_connection_that_is_no_table(home, text):
-    put(home, text)
+def test_a_connection_that_is_no_table(home):
+    put(home, 'work = "x"\n')
     assert "'work' in connections.toml is no table" in outcome(home, {"connection": "work"})["error"]
 
 
@@ -245,9 +267,5 @@ def test_the_home_of_the_driver_where_there_is_no_other(tmp_path):
     directory = tmp_path / ".snowflake"
     directory.mkdir(mode=0o700)
     put(directory, WORK)
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("SNOWFLAKE", "SF_"))}
-    argv = [sys.executable, "-c", SCRIPT, json.dumps({"connection": "work"})]
-    run = subprocess.run(
-        argv, env=kept | {"HOME": str(tmp_path)}, capture_output=True, text=True, timeout=120, check=True
-    )
-    assert json.loads(run.stdout)["shown"]["account"] == "org-work"
+    found = outcome(directory, {"connection": "work"}, SNOWFLAKE_HOME=None)
+    assert found["shown"]["account"] == "org-work"

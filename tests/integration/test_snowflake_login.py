@@ -188,7 +188,7 @@ def test_what_every_session_asks_for(stub, account):
     connection = log_in(account(Password(password_env="BENCH_T_PASSWORD"), **asked), QUERY_TAG="bench", LOCK_TIMEOUT=5)
     sent = stub.logins[0]
     assert sent["CLIENT_ENVIRONMENT"]["APPLICATION"] == "bench"
-    assert sent["CLIENT_ENVIRONMENT"]["PLATFORM"] == []
+    assert connection._platform_detection_timeout_seconds == 0.0
     assert sent["CLIENT_ENVIRONMENT"]["LOGIN_TIMEOUT"] == 20
     expected = {
         "QUERY_TAG": "bench",

@@ -58,6 +58,8 @@ class Login:
     interactive: bool
     parameters: Parameters = field(repr=False)
     """The driver's keyword arguments."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of connections.toml, one sentence each."""
 
     def connect(self) -> SnowflakeConnection:
         """A new connection, on which each statement commits by itself.
@@ -115,6 +117,7 @@ def make_login(account: Account, *, session_parameters: SessionParameters, param
         deadline_s=max(account.connect_timeout_s, BROWSER_WAIT_S if interactive else 0),
         interactive=interactive,
         parameters=_bounds(account.connect_timeout_s) | known | _house_rules(paramstyle),
+        notes=connection.notes,
     )
 
 

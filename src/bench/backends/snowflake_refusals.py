@@ -100,7 +100,7 @@ def _of_network(error: Exception) -> str:
         return "nobody listens at this address; check backend.host and backend.port"
     if isinstance(error, TimeoutError):
         return "the host does not answer; check backend.host and the firewall"
-    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError | FileNotFoundError | PermissionError):
         return f"the host cannot be reached ({error.strerror or type(error).__name__}); check the network"
     return ""
 
