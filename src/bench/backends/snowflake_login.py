@@ -106,9 +106,10 @@ def make_login(account: Account, *, session_parameters: SessionParameters, param
         known = {key: value for key, value in known.items() if key not in OWN_KEYS} | account.auth.parameters()
     else:
         known |= _own_secrets(known, connection.name)
+    if account.account:
+        # They say where the connection's own account is.
+        known = {key: value for key, value in known.items() if key not in ("host", "region")}
     known |= account.given
-    if account.account and not account.host:
-        known.pop("host", None)
     _complete(known, account)
     known["session_parameters"] = _session(known.get("session_parameters"), session_parameters)
     interactive = account.auth.interactive if account.auth else _waits_for_somebody(known)

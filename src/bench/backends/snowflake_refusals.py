@@ -24,9 +24,15 @@ KEY_REMEDY = "set it with ALTER USER … SET RSA_PUBLIC_KEY='…', and compare t
 OBJECTS = ("warehouse", "database", "schema", "role")
 
 REFUSALS: Mapping[int, str] = {
+    # Of the driver itself (errorcode.py), on the way to an identity provider.
+    250003: "the identity provider does not answer; check auth.token_request_url and the network",
+    250006: "the identity provider gives no token; check auth.client_id, the variable that holds the secret, and "
+    "auth.token_request_url",
+    250008: "no browser could be opened; choose another kind in backend.auth",
+    # Of Snowflake.
     390100: "user or password is wrong; check backend.user and the variable that holds the password",  # driver
     390101: "the user is disabled; have an administrator run ALTER USER … SET DISABLED = FALSE",  # memory
-    390102: "the user is locked for a while after too many wrong logins; wait 15 minutes, or ALTER USER … "  # seen
+    390102: "the user is locked for a while after too many wrong logins; wait 15 minutes, or ALTER USER … "  # memory
     "SET MINS_TO_UNLOCK = 0",
     390106: "the password is expired and must be changed in the browser first",  # memory
     390110: "the token kept from the last login is expired; log in again",  # driver
