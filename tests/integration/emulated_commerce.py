@@ -1,0 +1,127 @@
+"""The commerce tables in the emulator, over the real driver, and the same rows in DuckDB as the truth."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import duckdb
+import pyarrow.parquet as pq
+from generated_data import whole
+
+from bench.backends import ddl
+from bench.backends.base import Session
+from bench.model import ErrorClass, Namespace
+
+NAMESPACE = Namespace(schema="commerce")
+ADDRESS_VARIABLE = "BENCH_TEST_SNOWFLAKE_EMULATOR"
+MISSING = (
+    f"no emulator: the extra 'emulator' is not installed, and {ADDRESS_VARIABLE} names no HOST:PORT where one answers"
+)
+
+
+def emulator_is_there():
+    return ADDRESS_VARIABLE in os.environ or importlib.util.find_spec("bench.emulator") is not None
+
+
+@contextmanager
+def emulator():
+    """Host and port of an emulator: one that runs, or one of our own that ends with its input."""
+    if ADDRESS_VARIABLE in os.environ:
+        host, _, port = os.environ[ADDRESS_VARIABLE].partition(":")
+        yield host, int(port)
+        return
+    command = [sys.executable, "-m", "bench.emulator"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield "127.0.0.1", json.loads(process.stdout.readline())["port"]
+        process.stdin.close()
+
+
+def connect(address):
+    import snowflake.connector
+
+    host, port = address
+    return snowflake.connector.connect(
+        user="tester",
+        password="of no account",
+        account="emulated",
+        host=host,
+        port=port,
+        protocol="http",
+        database="BENCH",
+        schema="COMMERCE",
+        warehouse="BENCH_WH",
+        paramstyle="qmark",
+        arrow_number_to_decimal=True,
+        platform_detection_timeout_seconds=0.0,
+        login_timeout=30,
+        session_parameters={"TIMEZONE": "UTC", "CLIENT_TELEMETRY_ENABLED": False},
+    )
+
+
+def load(connection, dataset, folder):
+    """Parquet, PUT, COPY INTO, as an account gets it."""
+    cursor = connection.cursor()
+    for sql in (
+        "CREATE DATABASE IF NOT EXISTS bench",
+        "USE DATABASE bench",
+        "CREATE SCHEMA IF NOT EXISTS commerce",
+        "USE SCHEMA commerce",
+        "CREATE OR REPLACE STAGE files",
+    ):
+        cursor.execute(sql)
+    for table in dataset.shape:
+        path = folder / f"{table.name}.parquet"
+        pq.write_table(whole(dataset, table.name), path)
+        cursor.execute(f"DROP TABLE IF EXISTS commerce.{table.name}")
+        cursor.execute(ddl.create_table(table, NAMESPACE, {}))
+        cursor.execute(f"PUT file://{path} @files/{table.name} AUTO_COMPRESS = FALSE")
+        cursor.execute(
+            f"COPY INTO commerce.{table.name} FROM @files/{table.name} FILE_FORMAT = (TYPE = PARQUET) "
+            "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
+        )
+
+
+def in_duckdb(dataset):
+    connection = duckdb.connect()
+    connection.execute("CREATE SCHEMA commerce")
+    for table in dataset.shape:
+        connection.execute(ddl.create_table(table, NAMESPACE, {}))
+        connection.register("rows", whole(dataset, table.name))
+        names = ", ".join(column.name for column in table.columns)
+        connection.execute(f"INSERT INTO commerce.{table.name} ({names}) SELECT {names} FROM rows")
+        connection.unregister("rows")
+    return connection
+
+
+class PlainSession(Session):
+    """The least that a session on the connector's connection has to do for Snowpark to lie on top of it."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.phase = ""
+        self.classified = []
+
+    def prepare(self, statement):
+        raise NotImplementedError("what is asked here goes through Snowpark")
+
+    def begin(self, isolation=""):
+        self.connection.cursor().execute("BEGIN")
+
+    def commit(self):
+        self.connection.cursor().execute("COMMIT")
+
+    def rollback(self):
+        self.connection.cursor().execute("ROLLBACK")
+
+    def classify(self, error):
+        self.classified.append(error)
+        return ErrorClass.FATAL
+
+    def enter(self, phase):
+        self.phase = phase
+
+    def close(self):
+        self.connection.close()

@@ -1,0 +1,330 @@
+"""DataFrame pipelines through the real Snowpark against the emulator: the answers of the SQL, and what a call costs.
+
+The emulator computes sums of decimals as doubles; an answer is compared to ten significant digits, as everywhere.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import sqlglot
+import yaml
+from emulated_commerce import (
+    MISSING,
+    NAMESPACE,
+    PlainSession,
+    connect,
+    emulator,
+    emulator_is_there,
+    in_duckdb,
+    load,
+)
+from generated_data import commerce
+from pydantic import TypeAdapter
+from sqlglot import exp
+
+from bench.answers import answer
+from bench.backends.arrow_rows import ArrowRows
+from bench.backends.base import Capabilities
+from bench.backends.snowpark_session import SnowparkSession
+from bench.model import ErrorClass, Statement
+from bench.render import Renderer
+from bench.sampling import Column
+from bench.streams import fixed_parameters
+from bench.workload import Workload
+
+pytestmark = pytest.mark.skipif(not emulator_is_there(), reason=MISSING)
+
+ROOT = Path(__file__).parents[2]
+DATA = commerce()
+SEEDS = (1, 2, 3)
+
+
+def renderer(dialect, style, pipelines=""):
+    capabilities = Capabilities(dialect=dialect, paramstyle=style, pipelines=pipelines)
+    return Renderer(sql_dirs=(ROOT / "sql",), tables=DATA.shape, namespace=NAMESPACE, capabilities=capabilities)
+
+
+FRAMES, TEXTS = renderer("snowflake", "qmark", "snowpark"), renderer("snowflake", "qmark")
+TRUTH = renderer("duckdb", "dollar")
+
+
+def operations(name):
+    text = json.dumps(yaml.safe_load((ROOT / "conf/workload" / f"{name}.yaml").read_text()))
+    return TypeAdapter(Workload).validate_json(text, strict=True, extra="forbid").operations
+
+
+OPERATIONS = {op.name: op for name in ("joins", "points") for op in operations(name)}
+PIPELINES = [name for name, op in OPERATIONS.items() if FRAMES.render_operation(op)[0].pipeline]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """Something that the emulator cannot run. Strict: the day it can, the suite turns red and the line goes."""
+
+    operation: str
+    reason: str
+
+
+GAPS = [Gap(operation="as_of", reason="the emulator hands MATCH_CONDITION to DuckDB, which has no such word")]
+
+
+def each(names=PIPELINES):
+    from snowflake.snowpark.exceptions import SnowparkSQLException
+
+    gaps = {gap.operation: pytest.mark.xfail(raises=SnowparkSQLException, reason=gap.reason) for gap in GAPS}
+    return pytest.mark.parametrize(
+        "name", [pytest.param(name, marks=gaps[name]) if name in gaps else name for name in names]
+    )
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    with emulator() as where:
+        with connect(where) as connection:
+            load(connection, DATA, tmp_path_factory.mktemp("files"))
+        yield where
+
+
+@pytest.fixture(scope="module")
+def duck():
+    with in_duckdb(DATA) as connection:
+        yield connection
+
+
+def opened(address, **settings):
+    connection = connect(address)
+    plain = PlainSession(connection)
+    session = SnowparkSession(plain, connection, NAMESPACE, tag=lambda: f"test:{plain.phase}", **settings)
+    return session, plain
+
+
+@pytest.fixture(scope="module")
+def session(address):
+    made, _ = opened(address)
+    with made:
+        yield made
+
+
+@pytest.fixture
+def own(address):
+    """A session of the test's own, with the plain one below it."""
+    made, plain = opened(address)
+    with made:
+        yield made, plain
+
+
+@pytest.fixture
+def requests(monkeypatch):
+    """The body of every request that the driver really sends."""
+    from snowflake.connector.network import SnowflakeRestful
+
+    sent, request = [], SnowflakeRestful.request
+
+    def noted(self, url, body=None, *arguments, **named):
+        sent.append(body or {})
+        return request(self, url, body, *arguments, **named)
+
+    monkeypatch.setattr(SnowflakeRestful, "request", noted)
+    return sent
+
+
+def values_of(duck, operation, seed):
+    samplers = dict(operation.params)
+    for name, sampler in samplers.items():
+        if isinstance(sampler, Column):
+            query = f"SELECT DISTINCT {sampler.column} FROM commerce.{sampler.table} ORDER BY 1"
+            samplers[name] = sampler.resolve([row[0] for row in duck.execute(query).fetchall()])
+    return fixed_parameters(replace(operation, params=samplers), seed)
+
+
+def statement_of(made, name):
+    return made.render_operation(OPERATIONS[name])[0].statements[0]
+
+
+def in_order(statement, params):
+    return [params[name] for name in statement.parameters]
+
+
+def truth(duck, name, params):
+    statement = statement_of(TRUTH, name)
+    rows = duck.execute(statement.sql, in_order(statement, params)).fetchall()
+    return answer(name, [(statement, rows)])
+
+
+def asked(session, statement, name, params):
+    # The order of the SQL that is sent to the truth is what both are held to.
+    held = replace(statement, order_by=statement_of(TRUTH, name).order_by)
+    return answer(name, [(held, session.prepare(statement)(in_order(statement, params)))])
+
+
+@each()
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_pipeline_answers_as_the_sql_does(session, duck, name, seed):
+    params = values_of(duck, OPERATIONS[name], seed)
+    answered = asked(session, statement_of(FRAMES, name), name, params)
+    assert answered == truth(duck, name, params)
+    assert answered.rows > 0
+
+
+@each()
+def test_the_sql_goes_through_snowpark_too(session, duck, name):
+    params = values_of(duck, OPERATIONS[name], 1)
+    assert asked(session, statement_of(TEXTS, name), name, params) == truth(duck, name, params)
+
+
+@each()
+def test_a_pipeline_comes_to_one_query_and_always_to_the_same(own, duck, name):
+    session, _ = own
+    statement = statement_of(FRAMES, name)
+    values = in_order(statement, values_of(duck, OPERATIONS[name], 1))
+    first, second = session.generated(statement, values), session.generated(statement, values)
+    assert first == second
+    assert first.count(";\n") == 1
+    session.query_id()
+    session.prepare(statement)(values)
+    assert session._history.queries[-1].sql_text == first.removesuffix(";\n")
+
+
+def test_the_as_of_pipeline_gives_the_answer_in_duckdbs_own_words(address, duck):
+    """The emulator cannot run it, so the query that Snowpark makes of it is asked of DuckDB, one join rewritten."""
+    session, _ = opened(address, reduce_describes=True)
+    statement = statement_of(FRAMES, "as_of")
+    params = values_of(duck, OPERATIONS["as_of"], 1)
+    with session:
+        sql = session.generated(statement, in_order(statement, params))
+    tree = sqlglot.parse_one(sql, read="snowflake")
+    (join,) = tree.find_all(exp.Join)
+    condition = join.args["match_condition"].pop()
+    (key,) = join.args["using"]
+    same = exp.EQ(this=exp.column(key, "SNOWPARK_LEFT"), expression=exp.column(key.copy(), "SNOWPARK_RIGHT"))
+    join.set("using", None)
+    join.set("on", exp.and_(same, condition))
+    join.set("side", "LEFT")
+    rows = duck.execute(tree.sql("duckdb")).fetchall()
+    assert answer("as_of", [(statement_of(TRUTH, "as_of"), rows)]) == truth(duck, "as_of", params)
+
+
+# ---- what a call costs ----
+
+
+def round_trips(session, requests, duck, name):
+    """Requests of the first call of a pipeline in a session, and of the second, with other values."""
+    statement = statement_of(FRAMES, name)
+    call, counts = session.prepare(statement), []
+    for seed in (1, 2):
+        requests.clear()
+        call(in_order(statement, values_of(duck, OPERATIONS[name], seed)))
+        counts.append(len(requests))
+    return counts
+
+
+@each()
+def test_a_call_costs_as_many_round_trips_as_documented(own, requests, duck, name):
+    first, later = round_trips(own[0], requests, duck, name)
+    documented = (ROOT / "docs/workloads.md").read_text()
+    assert f"| `{name}` | {first} | {later} |" in documented
+
+
+RUNNABLE = [name for name in PIPELINES if name not in {gap.operation for gap in GAPS}]
+
+
+@pytest.mark.parametrize("name", RUNNABLE)
+def test_with_inferred_schemas_the_query_is_the_only_round_trip(address, requests, duck, name):
+    session, _ = opened(address, reduce_describes=True)
+    with session:
+        _, later = round_trips(session, requests, duck, name)
+    assert later == 1
+
+
+def test_every_request_of_a_call_carries_the_tag_of_its_phase(own, requests, duck):
+    session, _ = own
+    statement = statement_of(FRAMES, "two_way")
+    session.enter("warm_up")
+    session.prepare(statement)(in_order(statement, values_of(duck, OPERATIONS["two_way"], 1)))
+    session.enter("measurement")
+    requests.clear()
+    session.prepare(statement)(in_order(statement, values_of(duck, OPERATIONS["two_way"], 1)))
+    tags = [body["parameters"].get("QUERY_TAG") for body in requests if not body.get("describeOnly")]
+    assert tags == ["test:measurement"]
+
+
+def test_the_ids_of_all_that_was_sent_are_told_once(own, requests, duck):
+    session, _ = own
+    statement = statement_of(FRAMES, "skewed_key_any")
+    requests.clear()
+    session.prepare(statement)(in_order(statement, values_of(duck, OPERATIONS["skewed_key_any"], 1)))
+    ids = session.query_id().split(",")
+    assert len(ids) == len(set(ids)) == len(requests)
+    assert session.query_id() is None
+
+
+# ---- a session like any other ----
+
+
+def test_rows_are_counted_before_they_are_converted(session):
+    rows = session.prepare(Statement(sql="SELECT * FROM commerce.companies"))([])
+    assert isinstance(rows, ArrowRows)
+    assert len(rows) == len(list(rows)) == DATA.rows("companies")
+
+
+def test_decimals_are_exact(session):
+    statement = Statement(sql="SELECT CAST(1234567890.12 AS NUMBER(12, 2)) AS a")
+    assert list(session.prepare(statement)([])) == [(Decimal("1234567890.12"),)]
+
+
+def test_an_answer_without_rows_is_empty(session):
+    (statement,) = FRAMES.render_operation(OPERATIONS["read_by_key"])[0].statements
+    assert list(session.prepare(statement)([-1])) == []
+
+
+def test_a_value_with_a_quote_stays_a_value(session):
+    (statement,) = FRAMES.render_operation(OPERATIONS["five_way"])[0].statements
+    assert list(session.prepare(statement)(["D' OR '1' = '1"])) == []
+
+
+def test_a_change_is_counted_and_rolled_back(own):
+    session, _ = own
+    update = Statement(
+        sql="UPDATE commerce.companies SET plan = ? WHERE company_id <= ?", parameters=("plan", "n"), returns_rows=False
+    )
+    plans = Statement(sql="SELECT plan FROM commerce.companies ORDER BY company_id")
+    before = list(session.prepare(plans)([]))
+    session.begin()
+    assert len(session.prepare(update)(["none", 3])) == 3
+    assert list(session.prepare(plans)([])) != before
+    session.rollback()
+    assert list(session.prepare(plans)([])) == before
+
+
+def test_an_error_is_judged_by_the_connectors_own(own):
+    from snowflake.connector.errors import ProgrammingError
+
+    session, plain = own
+    pipeline = 'def pipeline(table, value):\n    return table("missing")\n'
+    for statement in (Statement(sql="SELECT * FROM missing"), Statement(sql="", pipeline=pipeline)):
+        with pytest.raises(Exception, match=r"(?i)missing") as caught:
+            session.prepare(statement)([])
+        assert session.classify(caught.value) is ErrorClass.FATAL
+        assert isinstance(plain.classified[-1], ProgrammingError)
+        assert session.sqlstate(caught.value) == "42S02"
+
+
+def test_two_sessions_of_a_process_do_not_disturb_each_other(address, duck):
+    one, other = opened(address)[0], opened(address)[0]
+    params = values_of(duck, OPERATIONS["five_way"], 1)
+    statement = statement_of(FRAMES, "five_way")
+    with one, other:
+        assert asked(one, statement, "five_way", params) == asked(other, statement, "five_way", params)
+
+
+def test_closing_twice_leaves_nothing_open(address):
+    from snowflake.snowpark import session as registry
+
+    session, plain = opened(address)
+    session.close()
+    session.close()
+    assert plain.connection.is_closed()
+    assert session._snowpark not in registry._active_sessions
