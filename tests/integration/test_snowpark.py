@@ -231,6 +231,22 @@ def test_a_call_costs_as_many_round_trips_as_documented(own, requests, duck, nam
 RUNNABLE = [name for name in PIPELINES if name not in {gap.operation for gap in GAPS}]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        Statement(sql="/* why */ SELECT * FROM commerce.companies"),
+        Statement(sql="UPDATE commerce.companies SET plan = plan", returns_rows=False),
+    ],
+    ids=["query", "change"],
+)
+def test_sql_through_snowpark_is_one_round_trip(own, requests, statement):
+    call = own[0].prepare(statement)
+    for _ in range(2):
+        requests.clear()
+        call([])
+        assert len(requests) == 1
+
+
 @pytest.mark.parametrize("name", RUNNABLE)
 def test_with_inferred_schemas_the_query_is_the_only_round_trip(address, requests, duck, name):
     session, _ = opened(address, reduce_describes=True)
@@ -310,6 +326,27 @@ def test_an_error_is_judged_by_the_connectors_own(own):
         assert session.classify(caught.value) is ErrorClass.FATAL
         assert isinstance(plain.classified[-1], ProgrammingError)
         assert session.sqlstate(caught.value) == "42S02"
+
+
+def test_a_mistake_in_a_pipeline_is_fatal_and_a_closed_session_is_gone(own):
+    session, plain = own
+    wrong = 'def pipeline(table, value):\n    orders = table("orders")\n    return orders.select(orders["no_such"])\n'
+    with pytest.raises(Exception, match="no_such") as caught:
+        session.prepare(Statement(sql="", pipeline=wrong))([])
+    assert session.classify(caught.value) is ErrorClass.FATAL
+    plain.connection.close()
+    with pytest.raises(Exception, match="closed") as caught:
+        session.prepare(Statement(sql="SELECT 1"))([])
+    assert session.classify(caught.value) is ErrorClass.DISCONNECTED
+    assert plain.classified == []
+
+
+def test_ids_that_nobody_asks_for_are_not_kept_for_ever(own, monkeypatch):
+    monkeypatch.setattr("bench.backends.snowpark_session.KEPT_IDS", 2)
+    call = own[0].prepare(Statement(sql="SELECT 1 AS a"))
+    for _ in range(9):
+        call([])
+    assert len(own[0].query_id().split(",")) <= 3
 
 
 def test_two_sessions_of_a_process_do_not_disturb_each_other(address, duck):

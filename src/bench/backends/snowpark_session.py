@@ -19,6 +19,13 @@ Pipeline: TypeAlias = "Callable[[Callable[[str], DataFrame], Callable[[str], Val
 """`def pipeline(table, value)` of a file beside a template: gives the DataFrame whose rows are the answer."""
 
 
+KEPT_IDS = 1_000
+"""How many query ids are kept at most for somebody who never asks."""
+
+DEAD_SESSION = ("1402", "1404")
+"""What Snowpark's own errors say of a session that has expired, or is closed."""
+
+
 class SnowparkSession(Session):
     """Snowpark over a connection that is open already, beside the plain session on the same connection.
 
@@ -99,6 +106,8 @@ class SnowparkSession(Session):
 
     def _statement_params(self) -> dict[str, str]:
         """A dictionary for each statement, since Snowpark writes into it."""
+        if len(self._history.queries) > KEPT_IDS:
+            self._history.queries.clear()
         return {"QUERY_TAG": self._tag()}
 
     def query_id(self) -> str | None:
@@ -125,8 +134,13 @@ class SnowparkSession(Session):
         self._plain.rollback()
 
     def classify(self, error: Exception) -> ErrorClass:
-        """What the connector's error means that Snowpark carries along."""
-        return self._plain.classify(_of_the_connector(error))
+        """What the connector's error means that Snowpark carries along; Snowpark's own are mistakes in a pipeline."""
+        from snowflake.snowpark.exceptions import SnowparkClientException
+
+        inner = _of_the_connector(error)
+        if isinstance(inner, SnowparkClientException):
+            return ErrorClass.DISCONNECTED if inner.error_code in DEAD_SESSION else ErrorClass.FATAL
+        return self._plain.classify(inner)
 
     def sqlstate(self, error: Exception) -> str | None:
         """The SQLSTATE of the connector's error."""
