@@ -21,11 +21,14 @@ def test_a_reader_sees_one_idea_at_a_time(path):
 
 
 def test_the_name_of_a_backend_stands_in_backends_only():
-    """Elsewhere the code asks capabilities. sqlglot's names of dialects, in `render`, are not names of backends."""
+    """Elsewhere the code asks capabilities. sqlglot's names of dialects, in `render`, are not names of backends.
+
+    The emulator stands in for one of them, on top of another, and nobody imports it.
+    """
     names = re.compile(
         "|".join(path.stem for path in sorted((ROOT / "conf/backend").glob("*.yaml")) if path.stem != "null")
     )
-    allowed = ("backends", "render")
+    allowed = ("backends", "render", "emulator")
     found = {
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in SOURCES

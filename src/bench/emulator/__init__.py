@@ -1,0 +1,1 @@
+"""An emulator of Snowflake's service, over HTTP on this machine."""
