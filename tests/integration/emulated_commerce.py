@@ -1,12 +1,5 @@
 """The commerce tables in the emulator, over the real driver, and the same rows in DuckDB as the truth."""
 
-import importlib.util
-import json
-import os
-import subprocess
-import sys
-from contextlib import contextmanager
-
 import duckdb
 import pyarrow.parquet as pq
 from generated_data import whole
@@ -16,43 +9,21 @@ from bench.backends.base import Session
 from bench.model import ErrorClass, Namespace
 
 NAMESPACE = Namespace(schema="commerce")
-ADDRESS_VARIABLE = "BENCH_TEST_SNOWFLAKE_EMULATOR"
-MISSING = (
-    f"no emulator: the extra 'emulator' is not installed, and {ADDRESS_VARIABLE} names no HOST:PORT where one answers"
-)
 
 
-def emulator_is_there():
-    return ADDRESS_VARIABLE in os.environ or importlib.util.find_spec("bench.emulator") is not None
-
-
-@contextmanager
-def emulator():
-    """Host and port of an emulator: one that runs, or one of our own that ends with its input."""
-    if ADDRESS_VARIABLE in os.environ:
-        host, _, port = os.environ[ADDRESS_VARIABLE].partition(":")
-        yield host, int(port)
-        return
-    command = [sys.executable, "-m", "bench.emulator"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield "127.0.0.1", json.loads(process.stdout.readline())["port"]
-        process.stdin.close()
-
-
-def connect(address):
+def connected(port):
     import snowflake.connector
 
-    host, port = address
     return snowflake.connector.connect(
         user="tester",
         password="of no account",
-        account="emulated",
-        host=host,
+        account="emulator",
+        host="127.0.0.1",
         port=port,
         protocol="http",
         database="BENCH",
         schema="COMMERCE",
-        warehouse="BENCH_WH",
+        warehouse="COMPUTE_WH",
         paramstyle="qmark",
         arrow_number_to_decimal=True,
         platform_detection_timeout_seconds=0.0,

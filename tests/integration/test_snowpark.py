@@ -11,16 +11,7 @@ from pathlib import Path
 import pytest
 import sqlglot
 import yaml
-from emulated_commerce import (
-    MISSING,
-    NAMESPACE,
-    PlainSession,
-    connect,
-    emulator,
-    emulator_is_there,
-    in_duckdb,
-    load,
-)
+from emulated_commerce import NAMESPACE, PlainSession, connected, in_duckdb, load
 from generated_data import commerce
 from pydantic import TypeAdapter
 from sqlglot import exp
@@ -34,8 +25,6 @@ from bench.render import Renderer
 from bench.sampling import Column
 from bench.streams import fixed_parameters
 from bench.workload import Workload
-
-pytestmark = pytest.mark.skipif(not emulator_is_there(), reason=MISSING)
 
 ROOT = Path(__file__).parents[2]
 DATA = commerce()
@@ -81,11 +70,10 @@ def each(names=PIPELINES):
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    with emulator() as where:
-        with connect(where) as connection:
-            load(connection, DATA, tmp_path_factory.mktemp("files"))
-        yield where
+def port(emulator, tmp_path_factory):
+    with connected(emulator.port) as connection:
+        load(connection, DATA, tmp_path_factory.mktemp("files"))
+    return emulator.port
 
 
 @pytest.fixture(scope="module")
@@ -94,24 +82,24 @@ def duck():
         yield connection
 
 
-def opened(address, **settings):
-    connection = connect(address)
+def opened(port, **settings):
+    connection = connected(port)
     plain = PlainSession(connection)
     session = SnowparkSession(plain, connection, NAMESPACE, tag=lambda: f"test:{plain.phase}", **settings)
     return session, plain
 
 
 @pytest.fixture(scope="module")
-def session(address):
-    made, _ = opened(address)
+def session(port):
+    made, _ = opened(port)
     with made:
         yield made
 
 
 @pytest.fixture
-def own(address):
+def own(port):
     """A session of the test's own, with the plain one below it."""
-    made, plain = opened(address)
+    made, plain = opened(port)
     with made:
         yield made, plain
 
@@ -188,9 +176,9 @@ def test_a_pipeline_comes_to_one_query_and_always_to_the_same(own, duck, name):
     assert session._history.queries[-1].sql_text == first.removesuffix(";\n")
 
 
-def test_the_as_of_pipeline_gives_the_answer_in_duckdbs_own_words(address, duck):
+def test_the_as_of_pipeline_gives_the_answer_in_duckdbs_own_words(port, duck):
     """The emulator cannot run it, so the query that Snowpark makes of it is asked of DuckDB, one join rewritten."""
-    session, _ = opened(address, reduce_describes=True)
+    session, _ = opened(port, reduce_describes=True)
     statement = statement_of(FRAMES, "as_of")
     params = values_of(duck, OPERATIONS["as_of"], 1)
     with session:
@@ -248,8 +236,8 @@ def test_sql_through_snowpark_is_one_round_trip(own, requests, statement):
 
 
 @pytest.mark.parametrize("name", RUNNABLE)
-def test_with_inferred_schemas_the_query_is_the_only_round_trip(address, requests, duck, name):
-    session, _ = opened(address, reduce_describes=True)
+def test_with_inferred_schemas_the_query_is_the_only_round_trip(port, requests, duck, name):
+    session, _ = opened(port, reduce_describes=True)
     with session:
         _, later = round_trips(session, requests, duck, name)
     assert later == 1
@@ -349,18 +337,18 @@ def test_ids_that_nobody_asks_for_are_not_kept_for_ever(own, monkeypatch):
     assert len(own[0].query_id().split(",")) <= 3
 
 
-def test_two_sessions_of_a_process_do_not_disturb_each_other(address, duck):
-    one, other = opened(address)[0], opened(address)[0]
+def test_two_sessions_of_a_process_do_not_disturb_each_other(port, duck):
+    one, other = opened(port)[0], opened(port)[0]
     params = values_of(duck, OPERATIONS["five_way"], 1)
     statement = statement_of(FRAMES, "five_way")
     with one, other:
         assert asked(one, statement, "five_way", params) == asked(other, statement, "five_way", params)
 
 
-def test_closing_twice_leaves_nothing_open(address):
+def test_closing_twice_leaves_nothing_open(port):
     from snowflake.snowpark import session as registry
 
-    session, plain = opened(address)
+    session, plain = opened(port)
     session.close()
     session.close()
     assert plain.connection.is_closed()
