@@ -6,10 +6,33 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from bench.emulator import errors
+from bench.emulator.results import Result, status
+
 if TYPE_CHECKING:
     from bench.emulator.sessions import Session
+    from bench.emulator.statement import Statement
 
 PUBLIC = "PUBLIC"
+
+
+def answer(session: Session, statement: Statement) -> Result | None:
+    """The result of DROP DATABASE, None for any other statement.
+
+    Raises:
+        SqlError: No such database, or a transaction is open in it.
+    """
+    tree = statement.tree
+    if not isinstance(tree, exp.Drop) or str(tree.args.get("kind")).upper() != "DATABASE":
+        return None
+    name = _written(tree.args["tables"][0].this)
+    if not session.account.engine.has_database(name):
+        if tree.args.get("exists"):
+            return status(f"Drop statement executed successfully ({name} already dropped).")
+        raise errors.missing("Database", name)
+    session.account.engine.drop_database(name)
+    session.leave(name)
+    return status(f"{name} successfully dropped.")
 
 
 def enter(session: Session, tree: exp.Expr) -> None:

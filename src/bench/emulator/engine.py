@@ -12,6 +12,7 @@ from fakesnow.instance import GLOBAL_DATABASE_NAME, FakeSnow
 from sqlglot import exp
 
 from bench.emulator import patches
+from bench.emulator.rewrites import rewrite
 from bench.emulator.values import Column
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from bench.emulator.values import Value
 
+STAGES = "_fs_global._fs_information_schema._fs_stages"
 KEPT_RESULTS = 64
 """Results that RESULT_SCAN can still read; older ones are forgotten."""
 
@@ -80,6 +82,31 @@ class Engine:
         with self._lock:
             self._attach(name)
 
+    def has_database(self, name: str) -> bool:
+        """Whether there is a database of this name."""
+        sql = "select 1 from duckdb_databases() where database_name = ? and not internal"
+        with self.bare() as connection:
+            return connection.execute(sql, [name]).fetchone() is not None
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database with all that is in it, other sessions may stand in it or not."""
+        with self._lock, self.bare() as connection:
+            connection.execute("USE memory.main")
+            connection.execute(f"DETACH {_quoted(name)}")
+            if self.data:
+                (self.data / f"{name}.db").unlink(missing_ok=True)
+
+    def drop_table(self, database: str, schema: str, name: str) -> None:
+        """Remove a table if it is there."""
+        with self.bare() as connection:
+            connection.execute(f"DROP TABLE IF EXISTS {_quoted(database)}.{_quoted(schema)}.{_quoted(name)}")
+
+    def drop_stage(self, database: str, schema: str, name: str) -> bool:
+        """Remove a stage, without its files; whether it was there."""
+        sql = f"delete from {STAGES} where database_name = ? and schema_name = ? and name = ? returning 1"
+        with self.bare() as connection:
+            return bool(connection.execute(sql, [database, schema, name]).fetchall())
+
     def ensure_public(self, name: str) -> None:
         """Make the schema PUBLIC in a database unless it is there."""
         with self._lock:
@@ -135,6 +162,7 @@ class Cursor(FakeSnowflakeCursor):
             Exception: Whatever fakesnow or DuckDB raise; see `bench.emulator.errors.translate`.
         """
         bound: list[Any] = list(values)
+        tree = rewrite(tree)
         self.check_db_and_schema(tree)
         for part in self._transform_explode(tree):
             transformed = self._transform(part, bound)
@@ -155,7 +183,7 @@ class Cursor(FakeSnowflakeCursor):
     def translated(self, tree: exp.Expr, values: Sequence[Value] = ()) -> str:
         """The statement in DuckDB's dialect, not executed."""
         self.check_db_and_schema(tree)
-        return self._transform(tree, list(values)).sql(dialect="duckdb")
+        return self._transform(rewrite(tree), list(values)).sql(dialect="duckdb")
 
     @property
     def rows_affected(self) -> int | None:

@@ -130,6 +130,7 @@ def _from_engine(error: Exception) -> SqlError:
         (duckdb.CatalogException, lambda text: SqlError(2003, "42S02", f"SQL compilation error:\n{text}")),
         (duckdb.BinderException, lambda text: SqlError(904, "42000", f"SQL compilation error:\n{text}")),
         (duckdb.ParserException, syntax),
+        (duckdb.InvalidInputException, lambda text: SqlError(2049, "42601", f"SQL compilation error:\n{text}")),
     )
     for kind, make in makers:
         if isinstance(error, kind):

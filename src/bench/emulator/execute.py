@@ -50,7 +50,7 @@ def carry_out(execution: Execution, statement: Statement | errors.SqlError, *, l
         result = _alone(execution, statement)
         return result
     except BaseException as error:
-        refusal = _refusal(execution, error)
+        refusal = _refusal(execution, statement, error)
         raise refusal from error
     finally:
         execution.ended.set()
@@ -63,8 +63,10 @@ def carry_out(execution: Execution, statement: Statement | errors.SqlError, *, l
             )
 
 
-def _refusal(execution: Execution, error: BaseException) -> errors.SqlError:
+def _refusal(execution: Execution, statement: Statement | errors.SqlError, error: BaseException) -> errors.SqlError:
     found = errors.translate(error)
+    if isinstance(statement, Statement) and isinstance(statement.tree, exp.Use) and found.errno == 2003:
+        found = errors.cannot_operate()
     return execution.refusal if execution.refusal is not None and found.errno == 604 else found
 
 
@@ -127,7 +129,7 @@ def _beside_the_engine(execution: Execution, statement: Statement) -> Result | N
             return status()
         if kind == "SECONDARY ROLES":
             return status()
-    for answer in (warehouses.answer, parameters.answer, indexes.answer, stages.answer):
+    for answer in (warehouses.answer, parameters.answer, indexes.answer, stages.answer, databases.answer):
         result = answer(session, statement)
         if result is not None:
             return result
@@ -144,6 +146,7 @@ def _on_the_engine(execution: Execution, statement: Statement) -> Result:
     tree = stages.simplify_copy(functions.rewrite(execution, tree))
     if _is_void_truncate(session, tree):
         return status()
+    kept = tables.is_kept(session, statement.tree)
     if needs_compute(statement):
         session.account.warehouses.use(session.warehouse)
     views = Views(session=session, query_id=execution.query_id)
@@ -156,9 +159,10 @@ def _on_the_engine(execution: Execution, statement: Statement) -> Result:
         views.drop()
     settle(session, tree)
     databases.enter(session, statement.tree)
-    if tables.is_create_table(statement.tree):
+    if tables.is_create_table(statement.tree) and not kept:
         tables.remember(session, statement)
     tables.renamed(session, statement.tree)
+    stages.note_temporary(session, statement.tree)
     return result
 
 

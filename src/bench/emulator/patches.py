@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from string import Template
+from typing import TYPE_CHECKING
 
 from fakesnow import info_schema, transforms
 from fakesnow.transforms import show
-from fakesnow.transforms import transforms as steps
-from sqlglot import exp
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 
 def apply() -> None:
     """Make all changes; doing it twice changes nothing more."""
     # fakesnow casts what is summed to a double, so that texts can be summed too; sums of NUMBER must stay exact.
-    transforms.numeric_agg_implicit_cast = _name_aggregate
+    transforms.numeric_agg_implicit_cast = _unchanged
     # It knows one kind of table; ours are standard, transient or hybrid, with clustering keys.
     info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW = Template(TABLES_VIEW)
     show.SQL_CREATE_VIEW_SHOW_TABLES = SHOW_TABLES_VIEW
 
 
-def _name_aggregate(expression: exp.Expr) -> exp.Expr:
-    """The name that Snowflake gives an aggregate without an alias, and nothing else of what fakesnow does here."""
-    if not isinstance(expression, steps._NUMERIC_ONLY_AGGS) or not isinstance(expression.parent, exp.Select):
-        return expression
-    name = steps._numeric_agg_col_name(expression, expression.this)
-    return exp.alias_(expression, name, quoted=True) if name else expression
+def _unchanged(expression: exp.Expr) -> exp.Expr:
+    return expression
 
 
 KINDS = "_fs_global._fs_information_schema._emulator_tables"

@@ -13,7 +13,7 @@ from bench.emulator import errors
 from bench.emulator.engine import Cursor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from fakesnow.conn import FakeSnowflakeConnection
 
@@ -93,6 +93,8 @@ class Session:
         self.waiting: dict[str, Execution] = {}
         """Executions that have not ended, by the driver's request id."""
         self.last_query_id: str | None = None
+        self.at_end: list[Callable[[], object]] = []
+        """What is to be removed when the session ends: its temporary stages."""
 
     def cursor(self, query_id: str) -> Cursor:
         """A cursor on the engine whose results bear this id."""
@@ -104,6 +106,13 @@ class Session:
             self.engine.commit()
             self.in_transaction = False
         self.connection.autocommit(on)
+
+    def leave(self, database: str) -> None:
+        """Stand nowhere any more, where this database was the current one."""
+        if self.connection.database == database:
+            self.engine.execute("USE memory.main")
+            self.connection.database = self.connection._schema = None
+            self.connection.database_set = self.connection.schema_set = False
 
     def executions(self) -> list[Execution]:
         """What runs or waits now."""
@@ -122,6 +131,8 @@ class Session:
         self.cancel_all(errors.session_gone())
         with self.lock:
             self.connection.close()
+        for remove in self.at_end:
+            remove()
 
 
 class Sessions:

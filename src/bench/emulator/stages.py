@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,11 @@ from fakesnow.transforms import stage
 from sqlglot import exp
 
 from bench.emulator import errors
-from bench.emulator.results import Result, listing
+from bench.emulator.results import Result, listing, status
+from bench.emulator.tables import name_of
 
 if TYPE_CHECKING:
+    from bench.emulator.catalogue import TableName
     from bench.emulator.engine import Cursor
     from bench.emulator.sessions import Session
     from bench.emulator.statement import Statement
@@ -28,18 +31,43 @@ def directory() -> Path:
 
 
 def answer(session: Session, statement: Statement) -> Result | None:
-    """The result of REMOVE, None for any other statement.
+    """The result of REMOVE or DROP STAGE, None for any other statement.
 
     Raises:
         SqlError: No such stage.
     """
     tree = statement.tree
+    if isinstance(tree, exp.Drop) and str(tree.args.get("kind")).upper() == "STAGE":
+        return _drop(session, tree)
     if not isinstance(tree, exp.Command) or str(tree.this).upper() not in ("REMOVE", "RM"):
         return None
     written = tree.expression.name if isinstance(tree.expression, exp.Literal) else str(tree.expression)
     name, _, path = written.strip().strip("'").removeprefix("@").partition("/")
     removed = _remove(session, name, path.split(" ")[0])
     return listing(["name", "result"], [[each, "removed"] for each in removed])
+
+
+def _drop(session: Session, tree: exp.Drop) -> Result:
+    place = name_of(session, tree.args["tables"][0])
+    if not _forget(session, place) and not tree.args.get("exists"):
+        raise errors.missing("Stage", str(place))
+    return status(f"{place.table} successfully dropped.")
+
+
+def _forget(session: Session, place: TableName) -> bool:
+    found = session.account.engine.drop_stage(place.database, place.schema, place.table)
+    if found:
+        shutil.rmtree(stage.internal_dir(str(place)), ignore_errors=True)
+    return found
+
+
+def note_temporary(session: Session, tree: exp.Expr) -> None:
+    """After CREATE TEMPORARY STAGE: have the stage go with the session."""
+    if not isinstance(tree, exp.Create) or str(tree.args.get("kind")).upper() != "STAGE":
+        return
+    if tree.find(exp.TemporaryProperty):
+        place = name_of(session, tree.this)
+        session.at_end.append(lambda: _forget(session, place))
 
 
 def _remove(session: Session, name: str, path: str) -> list[str]:

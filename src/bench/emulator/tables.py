@@ -56,9 +56,20 @@ def prepare(statement: Statement) -> exp.Expr:
             raise errors.unsupported("CLUSTER BY of a hybrid table")
     else:
         _relax(tree)
-    for clustering in list(tree.find_all(exp.Cluster, exp.ClusterProperty, exp.TransientProperty)):
-        clustering.pop()
+    if is_temporary_elsewhere(tree):
+        _pop(tree, exp.TemporaryProperty)
+    _pop(tree, exp.Cluster, exp.ClusterProperty, exp.TransientProperty)
     return tree
+
+
+def is_temporary_elsewhere(tree: exp.Expr) -> bool:
+    """Whether it is a temporary table with a schema named, which DuckDB lacks: it becomes one that goes with us."""
+    return tree.find(exp.TemporaryProperty) is not None and bool(_target(tree).db)
+
+
+def _pop(tree: exp.Expr, *kinds: type[exp.Expr]) -> None:
+    for node in list(tree.find_all(*kinds)):
+        node.pop()
 
 
 def _relax(tree: exp.Expr) -> None:
@@ -84,12 +95,26 @@ def _is_key(part: exp.Expr) -> bool:
     return isinstance(part, exp.PrimaryKey | exp.ForeignKey | exp.UniqueColumnConstraint)
 
 
+def _target(tree: exp.Expr) -> exp.Table:
+    target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+    assert isinstance(target, exp.Table)
+    return target
+
+
+def is_kept(session: Session, tree: exp.Expr) -> bool:
+    """Whether it is CREATE TABLE IF NOT EXISTS of a table that is there, which then stays as it is."""
+    if not is_create_table(tree) or not tree.args.get("exists"):
+        return False
+    return session.account.catalogue.exists(name_of(session, _target(tree)))
+
+
 def remember(session: Session, statement: Statement) -> None:
     """Note kind, clustering key and indexes of a table that was just made."""
     tree = statement.tree
-    target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
-    if tree.args.get("exists") and session.account.catalogue.kind(name_of(session, target)) == HYBRID:
-        return
+    target = _target(tree)
+    if is_temporary_elsewhere(tree):
+        place = name_of(session, target)
+        session.at_end.append(lambda: session.account.engine.drop_table(*place.parts))
     kind = HYBRID if statement.hybrid else TRANSIENT if tree.find(exp.TransientProperty) else STANDARD
     clustering = tree.find(exp.Cluster, exp.ClusterProperty)
     session.account.catalogue.note(
