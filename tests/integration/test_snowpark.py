@@ -1,20 +1,15 @@
-"""DataFrame pipelines through the real Snowpark against the emulator: the answers of the SQL, and what a call costs.
-
-The emulator computes sums of decimals as doubles; an answer is compared to ten significant digits, as everywhere.
-"""
+"""DataFrame pipelines through the real Snowpark against the emulator: the answers of the SQL, and what a call costs."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import sqlglot
 import yaml
 from emulated_commerce import NAMESPACE, PlainSession, connected, in_duckdb, load
 from generated_data import commerce
 from pydantic import TypeAdapter
-from sqlglot import exp
 
 from bench.answers import answer
 from bench.backends.arrow_rows import ArrowRows
@@ -49,24 +44,7 @@ OPERATIONS = {op.name: op for name in ("joins", "points") for op in operations(n
 PIPELINES = [name for name, op in OPERATIONS.items() if FRAMES.render_operation(op)[0].pipeline]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gap:
-    """Something that the emulator cannot run. Strict: the day it can, the suite turns red and the line goes."""
-
-    operation: str
-    reason: str
-
-
-GAPS = [Gap(operation="as_of", reason="the emulator hands MATCH_CONDITION to DuckDB, which has no such word")]
-
-
-def each(names=PIPELINES):
-    from snowflake.snowpark.exceptions import SnowparkSQLException
-
-    gaps = {gap.operation: pytest.mark.xfail(raises=SnowparkSQLException, reason=gap.reason) for gap in GAPS}
-    return pytest.mark.parametrize(
-        "name", [pytest.param(name, marks=gaps[name]) if name in gaps else name for name in names]
-    )
+each = pytest.mark.parametrize("name", PIPELINES)
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +126,7 @@ def asked(session, statement, name, params):
     return answer(name, [(held, session.prepare(statement)(in_order(statement, params)))])
 
 
-@each()
+@each
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_pipeline_answers_as_the_sql_does(session, duck, name, seed):
     params = values_of(duck, OPERATIONS[name], seed)
@@ -157,13 +135,23 @@ def test_a_pipeline_answers_as_the_sql_does(session, duck, name, seed):
     assert answered.rows > 0
 
 
-@each()
+@each
+def test_every_digit_and_the_order_are_the_same(session, duck, name):
+    """More than a run asks of two backends: there ten significant digits do."""
+    params = values_of(duck, OPERATIONS[name], 1)
+    statement, true = statement_of(FRAMES, name), statement_of(TRUTH, name)
+    rows = list(session.prepare(statement)(in_order(statement, params)))
+    assert rows == duck.execute(true.sql, in_order(true, params)).fetchall()
+    assert not any(isinstance(value, float) for row in rows for value in row)
+
+
+@each
 def test_the_sql_goes_through_snowpark_too(session, duck, name):
     params = values_of(duck, OPERATIONS[name], 1)
     assert asked(session, statement_of(TEXTS, name), name, params) == truth(duck, name, params)
 
 
-@each()
+@each
 def test_a_pipeline_comes_to_one_query_and_always_to_the_same(own, duck, name):
     session, _ = own
     statement = statement_of(FRAMES, name)
@@ -174,25 +162,6 @@ def test_a_pipeline_comes_to_one_query_and_always_to_the_same(own, duck, name):
     session.query_id()
     session.prepare(statement)(values)
     assert session._history.queries[-1].sql_text == first.removesuffix(";\n")
-
-
-def test_the_as_of_pipeline_gives_the_answer_in_duckdbs_own_words(port, duck):
-    """The emulator cannot run it, so the query that Snowpark makes of it is asked of DuckDB, one join rewritten."""
-    session, _ = opened(port, reduce_describes=True)
-    statement = statement_of(FRAMES, "as_of")
-    params = values_of(duck, OPERATIONS["as_of"], 1)
-    with session:
-        sql = session.generated(statement, in_order(statement, params))
-    tree = sqlglot.parse_one(sql, read="snowflake")
-    (join,) = tree.find_all(exp.Join)
-    condition = join.args["match_condition"].pop()
-    (key,) = join.args["using"]
-    same = exp.EQ(this=exp.column(key, "SNOWPARK_LEFT"), expression=exp.column(key.copy(), "SNOWPARK_RIGHT"))
-    join.set("using", None)
-    join.set("on", exp.and_(same, condition))
-    join.set("side", "LEFT")
-    rows = duck.execute(tree.sql("duckdb")).fetchall()
-    assert answer("as_of", [(statement_of(TRUTH, "as_of"), rows)]) == truth(duck, "as_of", params)
 
 
 # ---- what a call costs ----
@@ -209,14 +178,11 @@ def round_trips(session, requests, duck, name):
     return counts
 
 
-@each()
+@each
 def test_a_call_costs_as_many_round_trips_as_documented(own, requests, duck, name):
     first, later = round_trips(own[0], requests, duck, name)
     documented = (ROOT / "docs/workloads.md").read_text()
     assert f"| `{name}` | {first} | {later} |" in documented
-
-
-RUNNABLE = [name for name in PIPELINES if name not in {gap.operation for gap in GAPS}]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +201,7 @@ def test_sql_through_snowpark_is_one_round_trip(own, requests, statement):
         assert len(requests) == 1
 
 
-@pytest.mark.parametrize("name", RUNNABLE)
+@each
 def test_with_inferred_schemas_the_query_is_the_only_round_trip(port, requests, duck, name):
     session, _ = opened(port, reduce_describes=True)
     with session:
@@ -301,6 +267,29 @@ def test_a_change_is_counted_and_rolled_back(own):
     assert list(session.prepare(plans)([])) != before
     session.rollback()
     assert list(session.prepare(plans)([])) == before
+
+
+@pytest.mark.parametrize("name", ["insert_row", "update_by_key", "take_payment"])
+def test_changes_run_as_sql_and_answer_alike(own, duck, name):
+    session, _ = own
+    params = values_of(duck, OPERATIONS[name], 1)
+    results = {}
+    session.begin()
+    duck.execute("BEGIN")
+    for made in (FRAMES, TRUTH):
+        results[made] = []
+        for statement in made.render_operation(OPERATIONS[name])[0].statements:
+            values = in_order(statement, params)
+            if made is FRAMES:
+                assert not statement.pipeline
+                rows = session.prepare(statement)(values)
+            else:
+                fetched = duck.execute(statement.sql, values).fetchall()
+                rows = fetched if statement.returns_rows else range(fetched[0][0])
+            results[made].append((statement, rows))
+    session.rollback()
+    duck.execute("ROLLBACK")
+    assert answer(name, results[FRAMES]) == answer(name, results[TRUTH])
 
 
 def test_an_error_is_judged_by_the_connectors_own(own):
