@@ -7,15 +7,16 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench import environment, prepare, stats, verify
+from bench import environment, observe, prepare, stats, verify
 from bench.collect import Collector
 from bench.errors import BenchError, RunError
 from bench.executors.local import CANCEL, Batch, Finished, LocalExecutor
 from bench.interrupt import HeldInterrupt
+from bench.metering import Meter
 from bench.plan import Plan, RunConfig, question_hash
 from bench.redact import redact_text
 from bench.results import RunWriter, new_run_id, open_run, summary
@@ -56,8 +57,13 @@ def run_cell(config: RunConfig, plan: Plan, directory: Path, progress: Progress)
         load=config.load.name,
     )
     try:
-        with RunWriter(directory, key, _facts(config, plan), replace=True) as writer, progress:
-            _Measurement(config=config, plan=plan, writer=writer, progress=progress).run()
+        emulated, starts = config.backend.capabilities.emulated, 2 if config.cold else 1
+        with RunWriter(directory, key, _facts(config, plan), replace=True, emulated=emulated) as writer, progress:
+            meter = Meter(price=config.price, emulated=emulated, starts=starts, writer=writer)
+            try:
+                _Measurement(config=config, plan=plan, writer=writer, progress=progress, meter=meter).run()
+            finally:
+                meter.stop()
     except BenchError as error:
         return CellOutcome(status="failed", message=str(error), run_id=key.run_id)
     except Exception as error:  # noqa: BLE001  # a sweep goes on; the trace is kept beside the results
@@ -96,27 +102,35 @@ class _Measurement:
     plan: Plan
     writer: RunWriter
     progress: Progress
+    meter: Meter
+    observation: observe.Observation = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.observation = observe.Observation(writer=self.writer, operations=self.plan.operations)
 
     def run(self) -> None:
         config = self.config
         self._write_plan()
-        data = f"{config.dataset.name}_{config.dataset.fingerprint[:12]}" if config.dataset.generated else "bench"
         described = config.backend.for_run(self.writer.key.run_id, self.writer.directory.name)
         with ExitStack() as stack:
             executor = stack.enter_context(LocalExecutor(config.load.processes))
-            backend = stack.enter_context(described.provision(data, config.home, self._say))
+            backend = stack.enter_context(described.provision(config.data_name, config.home, self._say))
+            self.meter.opened(backend.compute)
             with backend.open(self.plan.namespace) as database:
                 workload = self._prepare(backend, database)
+                self.meter.data_ready(database.compute_facts(self.plan.namespace))
                 self._verify(database, workload)
                 self._keep_pipelines(database, workload)
+                if config.plans and backend.capabilities.answers:
+                    self.observation.plans(database, workload, config.seed)
                 if config.cold:
                     database.drop_caches()
                     self._say("caches: emptied before the load")
-                before = database.server_stats()
-            self._load(executor, backend, workload)
+                self.observation.before(database)
+            with self.observation.watching(backend, self.plan.namespace):
+                self._load(executor, backend, workload)
             with backend.open(self.plan.namespace) as database:
-                after = database.server_stats()
-            self.writer.update(server_counters={name: after[name] - before[name] for name in before if name in after})
+                self.observation.after(database)
 
     def _say(self, line: str) -> None:
         """Show a line, and keep it with the results."""
@@ -230,6 +244,7 @@ class _Measurement:
                 collector.add(message.chunk, message.errors)
             elif isinstance(message, Finished):
                 workers.append(asdict(message.facts))
+                self.observation.sessions += message.session_numbers
             now_ns = time.monotonic_ns()
             if not measuring and now_ns >= window.measure_ns:
                 measuring = True
@@ -252,7 +267,6 @@ class _Measurement:
         self.writer.enter(Stage.SUMMARY)
         self.writer.update(operation_errors=collector.known_errors())
         operations = [operation.name for operation in self.plan.operations]
-        emulated = self.config.backend.capabilities.emulated
         attempts = summary.attempts(open_run(self.writer.directory).samples(summary.SAMPLE_COLUMNS), operations)
         summaries = stats.summarize(
             attempts,
@@ -261,8 +275,8 @@ class _Measurement:
             end_ns=min(window.end_ns, max(time.monotonic_ns(), window.measure_ns)),
             open_loop=self.config.load.open_loop,
         )
-        price = None if emulated else self.config.price
-        self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=0, emulated=emulated, price=price))
+        cost = self.meter.stop()
+        self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=0, cost=cost))
         seconds = stats.per_second(attempts, operations, start_ns=window.measure_ns)
         self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=0))
         for doubt, concerned in _doubts(summaries).items():

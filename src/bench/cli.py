@@ -20,6 +20,7 @@ VERBS: Mapping[str, str] = {
     "doctor": "say whether the system under test and this machine are fit to measure",
     "list": "name the groups, their options, and what each is for",
     "resume": "run what is missing or failed in the directory of a sweep or run",
+    "enrich": "add to finished runs what their engine tells only hours later",
     "report": "print the results in a directory as a table, JSON or Markdown",
 }
 

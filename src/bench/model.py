@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 Value: TypeAlias = bool | int | float | str | Decimal | date | datetime | None
 """A bound value, as Python's DB-API drivers take it."""
 
 Row: TypeAlias = Sequence[object]
+
+T = TypeVar("T")
 
 Paramstyle: TypeAlias = Literal["dollar", "qmark", "numeric", "named", "format", "pyformat"]
 """How a driver writes a bound value: `$1`, `?`, `:1`, `:name`, `%s`, `%(name)s` (PEP 249, and PostgreSQL's own)."""
@@ -203,3 +205,146 @@ class TableFacts:
     columns: Mapping[str, str] = field(default_factory=dict)
     """The engine's own type of each column, in order."""
     bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerQuery:
+    """One query as the engine's own history has it; None: the engine does not say."""
+
+    query_id: str
+    session: str
+    """The server's number of the session, as `Session.number` gives it."""
+    tag: str | None = None
+    """What the session had put on its queries, where the engine keeps such a tag."""
+    started_at: datetime | None = None
+    """In UTC."""
+    elapsed_ns: int | None = None
+    """From arrival to end, all that follows included."""
+    compilation_ns: int | None = None
+    execution_ns: int | None = None
+    queued_ns: int | None = None
+    """Waiting for a turn, for whatever reason."""
+    blocked_ns: int | None = None
+    """Waiting for another transaction."""
+    rows: int | None = None
+    """Returned or changed."""
+    bytes_scanned: int | None = None
+    partitions_scanned: int | None = None
+    partitions_total: int | None = None
+    bytes_spilled: int | None = None
+    """Written to disk or further away because memory did not suffice."""
+    credits_cloud_services: float | None = None
+    warehouse_size: str | None = None
+    status: str | None = None
+    """In the engine's own word."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatementStats:
+    """Counters of one statement that only grow; their difference over a load is recorded. None: not counted."""
+
+    sql: str
+    """The text, as the engine keeps it: literals may have become placeholders."""
+    calls: int
+    """How often it was executed to its end."""
+    plan_ns: int | None = None
+    execution_ns: int | None = None
+    rows: int | None = None
+    blocks_hit: int | None = None
+    """Found in the engine's own cache; a block has the size that the engine's facts say."""
+    blocks_read: int | None = None
+    """Not found there: read from the operating system or from the disk."""
+    blocks_dirtied: int | None = None
+    blocks_written: int | None = None
+    temp_blocks: int | None = None
+    """Read from or written to temporary files, because memory did not suffice."""
+    wal_records: int | None = None
+    wal_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Aggregate:
+    """What an engine counted of one statement in one interval; times are those of the engine. None: it does not say."""
+
+    started_at: datetime
+    """Of the interval, in UTC."""
+    ended_at: datetime
+    statement_hash: str
+    """The engine's name for all statements that differ in their literals only."""
+    calls: int
+    sql: str | None = None
+    """One of these statements."""
+    tag: str | None = None
+    errors: int | None = None
+    elapsed_mean_ns: float | None = None
+    elapsed_p50_ns: int | None = None
+    elapsed_p90_ns: int | None = None
+    elapsed_p99_ns: int | None = None
+    elapsed_p999_ns: int | None = None
+    elapsed_max_ns: int | None = None
+    compilation_mean_ns: float | None = None
+    execution_mean_ns: float | None = None
+    queued_mean_ns: float | None = None
+    rows: int | None = None
+    bytes_scanned: int | None = None
+    throttled: int | None = None
+    """Requests that the engine held back, because a quota was used up."""
+    warehouse_size: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Metering:
+    """What an engine charged for one interval, whoever had caused it."""
+
+    kind: str
+    """What is charged for: `warehouse`, `hybrid_requests`, …"""
+    started_at: datetime
+    """Of the interval, mostly an hour, in UTC."""
+    ended_at: datetime
+    name: str | None = None
+    """Of the warehouse; None: of the whole account."""
+    credits: float | None = None
+    """In all."""
+    credits_compute: float | None = None
+    credits_cloud_services: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Later(Generic[T]):
+    """What an engine tells only some time after it happened, as far as it tells it now."""
+
+    rows: tuple[T, ...] = ()
+    complete: bool = True
+    """Nothing more will come for the time that was asked about."""
+    missing: str = ""
+    """In plain words what is not there, and why; empty where nothing is missing."""
+    ask_after: datetime | None = None
+    """From when on it is worth while to ask again, in UTC; None: waiting alone does not help."""
+
+
+class ComputeKind(StrEnum):
+    """How the machines behind an engine are paid for."""
+
+    INSTANCE = "instance"
+    """In each hour that they are there, busy or not."""
+    WAREHOUSE = "warehouse"
+    """While they run: started by the first statement, suspended when none has come for a while."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ComputeFacts:
+    """What an engine tells of what its provider bills; None: it does not say, and nothing is guessed."""
+
+    kind: ComputeKind = ComputeKind.INSTANCE
+    size: str | None = None
+    """The engine's own word, such as `X-Small`."""
+    generation: str | None = None
+    """Of the machines, by the key under which the price list has it, such as `gen2`."""
+    clusters: int | None = None
+    """Greatest number of clusters that run at once."""
+    auto_suspend_s: float | None = None
+    """Idle time after which it is suspended; 0: never."""
+    stored_bytes: int | None = None
+    """Of the tables of the dataset, as billed, without those in row storage."""
+    row_stored_bytes: int | None = None
+    """Of the tables that are kept in row storage, where an engine bills that apart."""

@@ -34,6 +34,8 @@ class RunConfig:
     verify: bool
     cold: bool
     """Empty the engine's caches between the check of the answers and the load."""
+    plans: bool
+    """Take the engine's plan of each operation before the load is run."""
     label: str
     """The user's own words for this run."""
     choices: Mapping[str, str]
@@ -44,6 +46,11 @@ class RunConfig:
     """The whole configuration as plain values, without secrets."""
     config_hash: str
     """Of `resolved` without what does not change the measurement: equal hashes, equal cells."""
+
+    @property
+    def data_name(self) -> str:
+        """A name for the data, unique to their fingerprint; what `Backend.provision` takes."""
+        return f"{self.dataset.name}_{self.dataset.fingerprint[:12]}" if self.dataset.generated else "bench"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +148,9 @@ def _hash(value: object) -> str:
 def _check_fit(config: RunConfig, plan: Plan) -> None:
     """Refuse what this backend, dataset and workload cannot do together."""
     can, load = config.backend.capabilities, config.load
+    misfit = config.price.misfit(config.backend.compute.kind)
+    if misfit:
+        raise ConfigError(misfit, key="price")
     if can.max_processes is not None and load.processes > can.max_processes:
         raise ConfigError(
             f"{load.processes} processes, but {config.backend.name} lets {can.max_processes} open its database; "
@@ -153,7 +163,7 @@ def _check_fit(config: RunConfig, plan: Plan) -> None:
         )
     if config.cold and not can.cold:
         raise ConfigError(f"{config.backend.name} cannot empty its caches; leave it false", key="cold")
-    for table in config.dataset.shape if config.dataset.generated and not plan.schema_ddl else ():
+    for table in config.dataset.shape if config.dataset.made and not plan.schema_ddl else ():
         config.backend.create_table(table, plan.namespace)  # refuses a table that the engine cannot hold
     if not plan.read_only and not config.dataset.writable:
         names = ", ".join(operation.name for operation in plan.operations if not operation.read_only)

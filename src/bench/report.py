@@ -175,6 +175,7 @@ def _operations(rows: Sequence[Row]) -> Grid:
         columns |= {name: [f"{row[name]:,}" for row in rows] for name in ("late", "dropped")}
     if priced:
         columns["USD per 1,000"] = [_usd(row["usd_per_1000_operations"]) for row in rows]
+        columns["USD per run"] = [_usd(row["usd_per_run"]) for row in rows]
     return Grid(header=tuple(columns), rows=tuple(zip(*columns.values(), strict=True)))
 
 

@@ -91,6 +91,8 @@ class Client:
     database: Database
     recorder: Recorder
     errors: ErrorLog = field(default_factory=ErrorLog)
+    session_numbers: list[str] = field(default_factory=list)
+    """The server's number of each session that it has had, where there is such a thing."""
     stopped: bool = False
     """Nothing more is to be started."""
     ending: bool = False
@@ -120,6 +122,8 @@ class Client:
     def connect(self) -> None:
         """Open the session and prepare every statement of every operation."""
         self.session: Session = self.database.session()
+        if (number := self.session.number()) is not None:
+            self.session_numbers.append(number)
         self._calls: list[list[Call]] = [
             [self.session.prepare(statement) for statement in operation.statements]
             for operation in self.assignment.operations
@@ -306,6 +310,11 @@ class Crew:
     def busy(self) -> bool:
         """Some client is not done yet."""
         return any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def session_numbers(self) -> tuple[str, ...]:
+        """The server's numbers of all sessions that the clients have had, those that were lost included."""
+        return tuple(dict.fromkeys(number for client in self.clients for number in client.session_numbers))
 
     def stop(self) -> None:
         """Ask every client to end after the operation under way."""

@@ -49,6 +49,8 @@ class Case:
     """Runs for minutes unless it is cancelled."""
     session_number_sql: str = ""
     """Gives the server's number of the session, where there is a server."""
+    knows_its_number: bool = False
+    """`Session.number` gives it without asking."""
     kill_sql: str = ""
     """Ends the session with the number `{number}`; without, closing the database does."""
     comes_back: Callable[[object], object] = as_it_is
@@ -61,6 +63,7 @@ POSTGRES = Case(
     option="postgres",
     slow_sql="SELECT count(*) FROM generate_series(1, 3000000000)",
     session_number_sql="SELECT pg_backend_pid()",
+    knows_its_number=True,
     kill_sql="SELECT pg_terminate_backend({number})",
     with_secret=lambda backend: replace(backend, password_env=SECRET_VARIABLE),
 )
@@ -85,8 +88,10 @@ SQLITE = Case(
 
 CASES = {
     "postgres": POSTGRES,
-    "postgres_pool": replace(POSTGRES, overrides={"driver": "pool"}),
-    "psycopg": replace(POSTGRES, option="psycopg", server="postgres", with_secret=psycopg_with_secret),
+    "postgres_pool": replace(POSTGRES, overrides={"driver": "pool"}, knows_its_number=False),
+    "psycopg": replace(
+        POSTGRES, option="psycopg", server="postgres", knows_its_number=False, with_secret=psycopg_with_secret
+    ),
     "duckdb": Case(slow_sql="SELECT count(*) FROM range(10000000000) a, range(1000) b WHERE a.range % 7 = b.range"),
     "sqlite": SQLITE,
     "sqlite_named": replace(SQLITE, overrides={**SQLITE.overrides, "paramstyle": "named"}),

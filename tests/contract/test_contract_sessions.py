@@ -1,11 +1,13 @@
 """Every backend: sessions, transactions, and what errors mean."""
 
+import json
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bench.model import ErrorClass
+from bench.model import ErrorClass, ServerQuery, StatementStats
 
 
 @pytest.fixture
@@ -173,3 +175,44 @@ def test_sessions_work_in_threads_of_their_own(engine, name):
     for session in sessions:
         session.close()
     assert seen == [[100, 200, 300] * 50] * 4
+
+
+def test_a_session_knows_its_number(engine, session, other, name):
+    if not engine.case.knows_its_number:
+        assert session.number() is None
+        return
+    assert session.number() == str(engine.call(session, engine.case.session_number_sql)[0][0])
+    assert session.number() != other.number()
+
+
+def test_plans_are_json_and_leave_nothing_when_they_are_rolled_back(engine, session, other, name):
+    for sql, rows in (
+        (f"SELECT balance FROM {name} WHERE id = {{id}}", True),
+        (f"UPDATE {name} SET balance = 7 WHERE id = {{id}}", False),
+        (f"INSERT INTO {name} (id, balance) VALUES ({{id}} + 10, 1)", False),
+        (f"DELETE FROM {name} WHERE id = {{id}}", False),
+    ):
+        session.begin()
+        text = session.plan(engine.statement(sql, "id", rows=rows), [1])
+        session.rollback()
+        assert json.loads(text) if text else not (rows and engine.backend.capabilities.explain)
+        assert balance(engine, other, name) == 100
+        assert len(engine.call(other, f"SELECT * FROM {name}")) == 3
+
+
+def test_what_an_engine_can_say_of_itself_it_says_in_the_declared_form(any_engine):
+    database, can = any_engine.database, any_engine.backend.capabilities
+    until = datetime.now(UTC)
+    since = until - timedelta(minutes=1)
+    for counted in database.statement_stats():
+        assert isinstance(counted, StatementStats)
+        assert counted.calls >= 0
+    assert all(isinstance(event, str) and count > 0 for event, count in database.waits().items())
+    assert can.waits or not database.waits()
+    assert all(isinstance(query, ServerQuery) for query in database.history((), since, until))
+    for later in (database.aggregates("r", since, until), database.metering(since, until)):
+        assert later.complete or later.missing
+        assert can.enrich or (later.rows, later.missing) == ((), "this engine has nothing to add later")
+    key = database.statement_key
+    assert key("SELECT  a\nFROM t ;") == key("SELECT a FROM t")
+    assert key("SELECT a FROM t") != key("SELECT b FROM t")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.backends.base import Backend, Capabilities, Database, Session
-from bench.model import CountedRows, ErrorClass, Namespace
+from bench.model import ComputeFacts, CountedRows, ErrorClass, Namespace
 
 
 class Refusal(Exception):
@@ -22,8 +22,9 @@ class Cancelled(Exception):
 
 
 class KnownSession(Session):
-    def __init__(self, backend: KnownBackend) -> None:
+    def __init__(self, backend: KnownBackend, number: int = 0) -> None:
         self.backend = backend
+        self._number = number
         self.calls = 0
         self.cancels = 0
         self.open_transaction = False
@@ -68,6 +69,9 @@ class KnownSession(Session):
         time.sleep(self.backend.cancel_s)
         self._cancel.set()
 
+    def number(self):
+        return str(self._number)
+
     def close(self):
         self.log.append("close")
 
@@ -80,7 +84,7 @@ class KnownDatabase(Database):
     def session(self):
         if self.backend.sessions and len(self.sessions) >= self.backend.sessions:
             raise Refusal("disconnected", "the engine is gone")
-        self.sessions.append(KnownSession(self.backend))
+        self.sessions.append(KnownSession(self.backend, len(self.sessions)))
         return self.sessions[-1]
 
     def execute(self, sql):
@@ -97,6 +101,9 @@ class KnownDatabase(Database):
 
     def ingest(self, table, namespace, batches):
         return sum(batch.num_rows for batch in batches)
+
+    def compute_facts(self, namespace):
+        return self.backend.told
 
     def close(self):
         pass
@@ -120,10 +127,19 @@ class KnownBackend(Backend):
     faulty_driver: bool = False
     """An error of the engine is met by a mistake in the driver."""
     die_on_open: str = ""
+    runs_on: ComputeFacts = field(default_factory=ComputeFacts)
+    """What the description says of what is billed."""
+    told: ComputeFacts | None = None
+    """What the open engine says of it."""
+    emulated: bool = False
 
     @property
     def capabilities(self):
-        return Capabilities(dialect="postgres", paramstyle="dollar", cancel=True, answers=False)
+        return Capabilities(dialect="postgres", paramstyle="dollar", cancel=True, answers=False, emulated=self.emulated)
+
+    @property
+    def compute(self):
+        return self.runs_on
 
     def open(self, namespace: Namespace):
         if self.die_on_open:

@@ -28,7 +28,11 @@ from bench.workload import Workload
 CONF = Path(__file__).resolve().parents[2] / "conf"
 SOURCES = Sources(main=CONF)
 EVERY_OPTION = [(path.parent.name, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
-NEEDED = {("price", "hourly"): ["price.usd_per_hour=0.5"]}
+NEEDED = {
+    ("price", "hourly"): ["price.usd_per_hour=0.5"],
+    ("price", "postgres"): ["price.usd_per_hour=0.5"],
+    ("price", "by_compute"): ["price.instance.usd_per_hour=0.5"],
+}
 """What an option leaves to the user."""
 SEEDS = ("++seed=1", "++seed=2", "++seed=3")
 
@@ -219,7 +223,14 @@ class TestFrozen:
 
     def test_the_hash_knows_what_is_measured_and_nothing_else(self):
         base = one("backend=duckdb").config_hash
-        for same in ("home=elsewhere", "outputs=there", "label=hello", "fail_fast=true", "load.clients=4"):
+        for same in (
+            "home=elsewhere",
+            "outputs=there",
+            "label=hello",
+            "fail_fast=true",
+            "plans=false",
+            "load.clients=4",
+        ):
             assert one("backend=duckdb", same).config_hash == base
         for other in ("load.clients=5", "seed=1", "verify=false", "backend=null", "dataset.scale=0.5"):
             assert one("backend=duckdb", other).config_hash != base

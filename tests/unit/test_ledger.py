@@ -31,7 +31,7 @@ def make_run(directory, backend="duckdb", *, operations=("read",), status=RunSta
     key = RunKey(run_id=f"r_{directory.name}", backend=backend, dataset="tiny", workload="points", load="closed")
     writer = RunWriter(directory, key, {"question_hash": "q", "sql_hash": backend})
     found = [OperationSummary(operation=name, count=3) for name in operations]
-    writer.write_rows("summary", summary_rows(found, repetition=0, emulated=False))
+    writer.write_rows("summary", summary_rows(found, repetition=0))
     if status is not RunStatus.RUNNING:
         writer.finish(status)
     return directory

@@ -7,7 +7,7 @@ import pytest
 
 from bench.config import Sources, compose
 from bench.plan import make_plan
-from bench.prepare import split_schema
+from bench.prepare.loading import split_schema
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from bench.errors import ConfigError
-from bench.price import Price
+from bench.price import HourlyPrice, Usage
 from bench.report import NULL, render, show
 from bench.results import CellStatus, Ledger, RunWriter, open_run, open_sweep
 from bench.results.manifest import RunKey, RunStatus, Stage
@@ -29,17 +29,15 @@ SHORT = OperationSummary(
 
 
 def make_run(
-    directory, *summaries, backend="duckdb", status=RunStatus.DONE, emulated=False, price=None, repetitions=1, **names
+    directory, *summaries, backend="duckdb", status=RunStatus.DONE, emulated=False, cost=None, repetitions=1, **names
 ):
     key = RunKey(
         **{"run_id": "r", "backend": backend, "dataset": "tiny", "workload": "points", "load": "closed"} | names
     )
-    writer = RunWriter(directory, key)
+    writer = RunWriter(directory, key, emulated=emulated)
     writer.enter(Stage.SUMMARY)
     rows = [
-        row
-        for repetition in range(repetitions)
-        for row in summary_rows(summaries, repetition=repetition, emulated=emulated, price=price)
+        row for repetition in range(repetitions) for row in summary_rows(summaries, repetition=repetition, cost=cost)
     ]
     if summaries:
         writer.write_rows("summary", rows)
@@ -120,20 +118,20 @@ def test_an_open_loop_is_reported_by_response_time(tmp_path):
 
 def test_columns_that_only_some_runs_have(tmp_path):
     aborted = OperationSummary(operation="pay", count=9, aborted=4, goodput_per_s=10.0, busy_ratio=1.0)
-    lines = lines_of(
-        make_run(tmp_path / "run", aborted, emulated=True, repetitions=2, price=Price(name="p", usd_per_hour=36.0))
-    )
+    cost = HourlyPrice(name="p", usd_per_hour=36.0).cost(Usage(run_s=10))
+    lines = lines_of(make_run(tmp_path / "run", aborted, emulated=True, repetitions=2, cost=cost))
     assert lines[0] == "duckdb · tiny · points · closed (emulated)"
     header = re.split(r" {2,}", line_with(lines, "operation").strip())
     shown = (
-        "operation, repetition, count, per s, mean ms, p50 ms, p95 ms, p99 ms, max ms, errors, aborted, USD per 1,000"
+        "operation, repetition, count, per s, mean ms, p50 ms, p95 ms, p99 ms, max ms, errors, aborted, "
+        "USD per 1,000, USD per run"
     )
     assert header == shown.split(", ")
     assert [line.split()[:3] for line in lines if line.strip().startswith("pay")] == [
         ["pay", "(emulated)", "0"],
         ["pay", "(emulated)", "1"],
     ]
-    assert line_with(lines, "pay").split()[-1] == "1"
+    assert line_with(lines, "pay").split()[-2:] == ["1", "0.1"]
     assert line_with(lines, "USD per 1,000 operations is an estimate")
 
 
@@ -187,7 +185,7 @@ def test_text_of_users_is_not_taken_for_markup(tmp_path):
 
 def test_a_doubt_of_a_later_version_is_shown_without_a_remedy(tmp_path):
     writer = make_run(tmp_path / "run", status=RunStatus.RUNNING)
-    rows = summary_rows([READ], repetition=0, emulated=False)
+    rows = summary_rows([READ], repetition=0)
     writer.write_rows("summary", [row | {"warnings": ["driver_saturated"]} for row in rows])
     assert "Warning: driver_saturated (read)" in lines_of(writer)
 
@@ -228,7 +226,7 @@ def test_repetitions_are_shown_by_their_median(tmp_path):
     ledger = Ledger(tmp_path)
     writer = make_run(tmp_path / "0_duckdb", status=RunStatus.RUNNING)
     rows = [
-        summary_rows([READ], repetition=number, emulated=False)[0]
+        summary_rows([READ], repetition=number)[0]
         | {"throughput_per_s": throughput, "service_time_p50_ns": throughput * 1_000_000}
         for number, throughput in enumerate((30, 10, 20))
     ]

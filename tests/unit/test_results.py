@@ -1,3 +1,4 @@
+import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -239,7 +240,7 @@ def test_from_samples_to_summary(writer):
     data = attempts(run.samples(SAMPLE_COLUMNS), names)
     start_ns, end_ns = int(data.intended_start_ns.min()), int(data.end_ns.max())
     found = summarize(data, names, start_ns=start_ns, end_ns=end_ns, open_loop=False)
-    writer.write_rows("summary", summary_rows(found, repetition=0, emulated=False))
+    writer.write_rows("summary", summary_rows(found, repetition=0))
     writer.write_rows("intervals", interval_rows(per_second(data, names, start_ns=start_ns), repetition=0))
     counted = dict(duckdb.sql(f"SELECT operation, count(*) FROM '{run.parts()[0]}' GROUP BY ALL").fetchall())
     rows = run.table("summary").to_pylist()
@@ -255,17 +256,34 @@ def test_from_samples_to_summary(writer):
 
 
 def test_costs_of_the_operations_add_up_to_the_cost_of_the_system(writer):
-    from bench.price import Price
+    from bench.price import HourlyPrice, Usage
 
     table = samples()
     data = attempts(table, ["read", "write"])
     start_ns, end_ns = int(data.intended_start_ns.min()), int(data.end_ns.max())
     found = summarize(data, ["read", "write"], start_ns=start_ns, end_ns=end_ns, open_loop=True)
-    rows = summary_rows(found, repetition=0, emulated=True, price=Price(name="mine", usd_per_hour=3.6))
+    cost = HourlyPrice(name="mine", usd_per_hour=3.6).cost(Usage(data_s=50, run_s=20))
+    rows = summary_rows(found, repetition=0, cost=cost)
     spent_per_s = sum(row["usd_per_1000_operations"] / 1_000 * row["goodput_per_s"] for row in rows)
     assert spent_per_s == pytest.approx(0.001)
-    assert rows[0]["emulated"] is True
+    assert sum(row["usd_per_run"] for row in rows) == pytest.approx(0.02)
     assert rows[0]["response_time_p50_ns"] == rows[0]["service_time_p50_ns"] + 200
+
+
+def test_what_comes_from_an_emulator_says_so_everywhere(tmp_path):
+    writer = RunWriter(tmp_path / "run", KEY, emulated=True)
+    add(writer)
+    writer.write_rows("load", [{"table": "orders", "rows": 5, "reused": False}])
+    writer.write_plans("read", [{"statement": 0, "plan": {}}])
+    run = open_run(writer.directory)
+    assert set(run.samples().column("emulated").to_pylist()) == {True}
+    assert run.table("load").column("emulated").to_pylist() == [True]
+    assert json.loads((writer.directory / "plans" / "read.json").read_text()) == [
+        {"run_id": KEY.run_id, "emulated": True, "operation": "read", "statement": 0, "plan": {}}
+    ]
+    assert run.manifest["emulated"] is True
+    with pytest.raises(ResultError, match="emulated in the manifest cannot be set"):
+        writer.update(emulated=False)
 
 
 def test_unknown_operations_in_samples_are_named():

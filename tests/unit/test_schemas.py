@@ -16,7 +16,7 @@ SUMMARY = (
     goodput_per_s double,"""
     + STATISTICS.format("service_time")
     + STATISTICS.format("response_time")
-    + "rows int64, usd_per_1000_operations double?, warnings texts"
+    + "rows int64, usd_per_1000_operations double?, usd_per_run double?, warnings texts"
 )
 
 # Version 1 as it was published. A change here breaks what users have written: it needs a new schema version, a reader
@@ -25,25 +25,48 @@ PUBLISHED = {
     "samples": """run_id label, backend label, dataset label, workload label, load label, operation label, phase label,
         repetition int32, client int32, attempt int32, intended_start_ns int64, start_ns int64, end_ns int64,
         first_row_ns int64?, server_ns int64?, rows int64, status label, error_class label?, sqlstate string?,
-        query_id string?""",
+        query_id string?, emulated bool""",
     "intervals": """run_id string, backend string, dataset string, workload string, load string, operation string,
         repetition int32, second int32, count int64, errors int64, service_time_p50_ns int64?,
         service_time_p90_ns int64?, service_time_p95_ns int64?, service_time_p99_ns int64?,
-        service_time_max_ns int64?""",
+        service_time_max_ns int64?, emulated bool""",
     "summary": SUMMARY,
     "answers": """run_id string, backend string, dataset string, workload string, operation string, digest string,
-        rows int64, ordered bool, first_rows texts""",
+        rows int64, ordered bool, first_rows texts, emulated bool""",
     "load": """run_id string, backend string, dataset string, table string, rows int64, bytes int64?,
-        generate_s double?, ingest_s double?, index_s double?, analyze_s double?, reused bool""",
+        generate_s double?, ingest_s double?, index_s double?, analyze_s double?, reused bool,
+        emulated bool""",
     "audit": """run_id string, backend string, dataset string, workload string, operation string, statement int32,
         dialect string, origin string, template string, source string, rendered string, sql string,
-        sqlglot_version string, verdict string""",
+        sqlglot_version string, verdict string, emulated bool""",
+    "server": """run_id string, backend string, dataset string, workload string, load string, operation string,
+        statement int32, repetition int32, samples int64, samples_failed int64, calls int64?, plan_ns int64?,
+        execution_ns int64?, execution_mean_ns double?, rows int64?, blocks_hit int64?, blocks_read int64?,
+        hit_ratio double?, blocks_dirtied int64?, blocks_written int64?, temp_blocks int64?, wal_records int64?,
+        wal_bytes int64?, emulated bool""",
+    "queries": """run_id string, backend string, dataset string, workload string, load string, query_id string,
+        session string, tag string?, operation string?, phase string?, repetition int32?, client int32?,
+        attempt int32?, service_time_ns int64?, started_at instant?, elapsed_ns int64?, compilation_ns int64?,
+        execution_ns int64?, queued_ns int64?, blocked_ns int64?, rows int64?, bytes_scanned int64?,
+        partitions_scanned int64?, partitions_total int64?, bytes_spilled int64?, credits_cloud_services double?,
+        warehouse_size string?, status string?, emulated bool""",
+    "waits": """run_id string, backend string, dataset string, workload string, load string, wait_event string,
+        repetition int32, samples int64, share_ratio double, emulated bool""",
+    "aggregates": """run_id string, backend string, dataset string, workload string, load string, started_at instant,
+        ended_at instant, statement_hash string, calls int64, sql string?, tag string?, errors int64?,
+        elapsed_mean_ns double?, elapsed_p50_ns int64?, elapsed_p90_ns int64?, elapsed_p99_ns int64?,
+        elapsed_p999_ns int64?, elapsed_max_ns int64?, compilation_mean_ns double?, execution_mean_ns double?,
+        queued_mean_ns double?, rows int64?, bytes_scanned int64?, throttled int64?, warehouse_size string?,
+        emulated bool""",
+    "metering": """run_id string, backend string, dataset string, workload string, load string, kind string,
+        started_at instant, ended_at instant, name string?, credits double?, credits_compute double?,
+        credits_cloud_services double?, emulated bool""",
     "cells": SUMMARY + ", cell string, status string, question_hash string?, sql_hash string?",
 }
 
 
 def described(schema):
-    kinds = {LABEL: "label", TEXTS: "texts"}
+    kinds = {LABEL: "label", TEXTS: "texts", "timestamp[us, tz=UTC]": "instant"}
     return [
         f"{field.name} {kinds.get(str(field.type), str(field.type))}{'?' if field.nullable else ''}" for field in schema
     ]
@@ -58,7 +81,13 @@ def test_names_order_types_and_nulls_are_as_published(name):
     assert described(SCHEMAS[name]) == [" ".join(column.split()) for column in PUBLISHED[name].split(",")]
 
 
-KEY = {"run_id": "r", "backend": "b", "dataset": "d", "workload": "w", "load": "l"}
+def test_every_table_says_of_every_row_whether_it_was_emulated():
+    for name, schema in SCHEMAS.items():
+        field = schema.field("emulated")
+        assert (field.type, field.nullable) == (pa.bool_(), False), name
+
+
+KEY = {"run_id": "r", "backend": "b", "dataset": "d", "workload": "w", "load": "l", "emulated": False}
 LOADED = {"table": "orders", "rows": 5, "reused": False}
 
 
@@ -68,7 +97,7 @@ def test_columns_are_ordered_filled_and_cast():
     assert table.schema.equals(SCHEMAS["load"])
     assert table.to_pylist() == [
         {"run_id": "r", "backend": "b", "dataset": "d", "table": "orders", "rows": 5, "bytes": None, "generate_s": None,
-         "ingest_s": None, "index_s": None, "analyze_s": None, "reused": True}
+         "ingest_s": None, "index_s": None, "analyze_s": None, "reused": True, "emulated": False}
     ]  # fmt: skip
 
 

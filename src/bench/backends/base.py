@@ -7,15 +7,31 @@ client. Backends never time themselves: the driver loop does, around them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 
 from bench.backends import ddl
 from bench.errors import BackendError
-from bench.model import ErrorClass, Namespace, Paramstyle, Row, Statement, Table, TableFacts, Value
+from bench.model import (
+    Aggregate,
+    ComputeFacts,
+    ErrorClass,
+    Later,
+    Metering,
+    Namespace,
+    Paramstyle,
+    Row,
+    ServerQuery,
+    Statement,
+    StatementStats,
+    Table,
+    TableFacts,
+    Value,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +44,8 @@ A statement without a result gives a sequence whose length is the number of rows
 
 Say: TypeAlias = Callable[[str], None]
 """Takes one line for the user, such as `PostgreSQL 18.6 started on port 40123`."""
+
+NOTHING_LATER = "this engine has nothing to add later"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +81,11 @@ class Capabilities:
     answers: bool = True
     """Gives real answers; False for an engine that only measures the tool itself."""
     server_timing: bool = False
+    """Gives each query a name by which its history can be asked; samples then keep it."""
+    waits: bool = False
+    """`Database.waits` can be asked beside the load, from another process."""
+    enrich: bool = False
+    """`Database.aggregates` and `Database.metering` tell more some time after a run."""
     nonblocking: bool = False
     arrow_ingest: bool = True
     emulated: bool = False
@@ -101,6 +124,18 @@ class Session(ABC):
 
     def enter(self, phase: str) -> None:  # noqa: B027  # an engine that keeps no such word has nothing to do here
         """What is sent from now on belongs to this phase of the run; by itself this sends nothing."""
+
+    def number(self) -> str | None:
+        """The server's number of this session, without asking for it; None where there is no such thing."""
+        return None
+
+    def plan(self, statement: Statement, values: Sequence[Value]) -> str:
+        """The engine's plan of the statement with these values, as JSON text; empty where there is none.
+
+        The statement is executed, so that the plan holds what was counted: whoever calls this does so in a
+        transaction that is rolled back, and outside of any measurement.
+        """
+        return ""
 
     def generated(self, statement: Statement, values: Sequence[Value]) -> str:
         """The SQL text that the statement's pipeline comes to with these values; empty where there is none."""
@@ -172,6 +207,68 @@ class Database(ABC):
         """Counters of the server that only grow; their difference over a run is recorded."""
         return {}
 
+    def statement_stats(self) -> Sequence[StatementStats]:
+        """Counters of every statement that we ever sent here; empty where the engine does not count by statement.
+
+        Raises:
+            BackendError: It could count, but does not, or does not show us; the text says what would change that.
+        """
+        return ()
+
+    def statement_key(self, sql: str) -> str:
+        """What two texts have in common that `statement_stats` counts as one statement."""
+        return " ".join(sql.split()).rstrip("; ")
+
+    def waits(self) -> Mapping[str, int]:
+        """What the sessions of our clients wait for at this moment: by wait event, how many of them.
+
+        Sessions that have nothing to do are left out, and so is the one that asks.
+
+        Raises:
+            BackendError: The engine does not show it.
+        """
+        return {}
+
+    def history(self, sessions: Sequence[str], since: datetime, until: datetime) -> Iterable[ServerQuery]:
+        """The queries that the engine remembers of these sessions.
+
+        Args:
+            sessions: Their numbers, as `Session.number` gave them.
+            since: Begin of the time that is asked about, in UTC.
+            until: Its end.
+
+        Raises:
+            BackendError: The engine does not show it.
+        """
+        return ()
+
+    def aggregates(self, tag: str, since: datetime, until: datetime) -> Later[Aggregate]:
+        """What the engine counted by statement and interval; it may tell so hours later.
+
+        Args:
+            tag: What stands within the tag of every query that is meant: the identity of the run.
+            since: Begin of the time that is asked about, in UTC; intervals that reach into it are given too.
+            until: Its end.
+
+        Raises:
+            BackendError: The engine does not show it; the text says what would change that.
+        """
+        return Later(missing=NOTHING_LATER)
+
+    def metering(self, since: datetime, until: datetime) -> Later[Metering]:
+        """What the engine charged, by interval; arguments and errors as those of `aggregates`.
+
+        An interval is given whole, so that others who used the same machines in it are charged there too.
+        """
+        return Later(missing=NOTHING_LATER)
+
+    def compute_facts(self, namespace: Namespace) -> ComputeFacts | None:
+        """What is billed for, as the engine tells it once the data are in; None: no more than `Backend.compute`.
+
+        Asked once per run, outside of the measurement, and after it once more where row storage is billed by use.
+        """
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Close everything; may be called twice."""
@@ -193,10 +290,18 @@ class Backend(ABC):
     types: ClassVar[Mapping[str, str]] = {}
     """The engine's name for each logical type that differs from the SQL standard's."""
 
+    ingest_rows_per_s: ClassVar[float] = 100_000.0
+    """Rows that are generated, brought in and indexed per second, as a first guess for estimates before any run."""
+
     @property
     @abstractmethod
     def capabilities(self) -> Capabilities:
         """What this engine, with these settings, can do."""
+
+    @property
+    def compute(self) -> ComputeFacts:
+        """What is billed for, as far as the description alone says it, for estimates without a database."""
+        return ComputeFacts()
 
     def check(self) -> None:  # noqa: B027  # most descriptions can be judged only by asking the server
         """Look for what is wrong here on the client, before any cell of a sweep is run; asks no server.
@@ -239,6 +344,10 @@ class Backend(ABC):
     def create_table(self, table: Table, namespace: Namespace) -> str:
         """The DDL that stands before the data: the bare table."""
         return ddl.create_table(table, namespace, self.types)
+
+    def copy_table(self, table: Table, namespace: Namespace, source: str) -> str:
+        """The DDL that makes a table from the one that is called `source` in this engine."""
+        return ddl.copy_table(table, namespace, source)
 
     def after_load(self, table: Table, namespace: Namespace) -> tuple[str, ...]:
         """The DDL that follows the data: primary key, then secondary indexes."""

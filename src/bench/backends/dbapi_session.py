@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -210,6 +212,14 @@ class DbapiSession(Session):
             return rows if returns_rows else CountedRows(cursor.rowcount)
 
         return call
+
+    def plan(self, statement: Statement, values: Sequence[Value]) -> str:
+        """The rows that `explain` gives, as they are, if there are any; the statement is not executed."""
+        if not self._backend.explain:
+            return ""
+        asked = replace(statement, sql=self._backend.explain + statement.sql, returns_rows=True)
+        rows = [list(row) for row in self.prepare(asked)(values)]
+        return json.dumps(rows, default=str) if rows else ""
 
     def send(self, sql: str) -> Sequence[Row]:
         """Send SQL as it stands and give its rows, if it returns any."""

@@ -46,6 +46,12 @@ def create_table(
     return f"CREATE {kind} {namespace.qualified(table.name)} (\n  " + ",\n  ".join(lines) + "\n)"
 
 
+def copy_table(table: Table, namespace: Namespace, source: str, *, kind: str = "TABLE") -> str:
+    """`CREATE TABLE … AS SELECT` from another table; every column where none is declared."""
+    columns = ", ".join(column.name for column in table.columns) or "*"
+    return f"CREATE {kind} {namespace.qualified(table.name)} AS SELECT {columns} FROM {source}"
+
+
 def add_primary_key(table: Table, namespace: Namespace) -> str:
     """`ALTER TABLE … ADD PRIMARY KEY`, for engines that build the key faster over data that are there."""
     return f"ALTER TABLE {namespace.qualified(table.name)} ADD PRIMARY KEY ({', '.join(table.primary_key)})"

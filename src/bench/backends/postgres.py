@@ -99,6 +99,7 @@ class PostgresBackend(Backend):
             ingest_sessions=self.ingest_connections,
             cancel=True,
             explain="EXPLAIN ",
+            waits=True,
         )
 
     @contextmanager
@@ -146,6 +147,10 @@ class PostgresBackend(Backend):
     def create_table(self, table: Table, namespace: Namespace) -> str:
         """The bare table, logged or not."""
         return ddl.create_table(table, namespace, self.types, kind="TABLE" if self.logged else "UNLOGGED TABLE")
+
+    def copy_table(self, table: Table, namespace: Namespace, source: str) -> str:
+        """The copy, logged or not."""
+        return ddl.copy_table(table, namespace, source, kind="TABLE" if self.logged else "UNLOGGED TABLE")
 
     def after_load(self, table: Table, namespace: Namespace) -> tuple[str, ...]:
         """Primary key, then secondary indexes with the columns they carry along."""

@@ -60,6 +60,13 @@ COUNTERS = (
     "temp_bytes",
     "deadlocks",
 )
+OF_THE_WHOLE_SERVER = {
+    "wal_bytes": f"SELECT {OURS} wal_bytes FROM pg_stat_wal",
+    "wal_full_page_images": f"SELECT {OURS} wal_fpi FROM pg_stat_wal",
+    "checkpoints_timed": f"SELECT {OURS} num_timed FROM pg_stat_checkpointer",
+    "checkpoints_requested": f"SELECT {OURS} num_requested FROM pg_stat_checkpointer",
+}
+"""Counters of all databases together; the checkpoints are counted there from version 17 on."""
 
 
 def table_names(connection: Connection, namespace: Namespace) -> frozenset[str]:
@@ -131,7 +138,7 @@ def counters(connection: Connection) -> dict[str, float]:
     )
     row = connection.execute(wanted).fetchall()[0]
     found = dict(zip(COUNTERS, (float(str(value)) for value in row), strict=True))
-    found |= _optional(connection, {"wal_bytes": f"SELECT {OURS} wal_bytes FROM pg_stat_wal"})
+    found |= _optional(connection, OF_THE_WHOLE_SERVER)
     where = f"SELECT {OURS} extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'pg_stat_statements'"
     place = connection.execute(where.encode()).fetchone()
     if place is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from bench.backends import postgres_observed
 from bench.backends import postgres_session as plain
 from bench.backends.base import Call, Session
 from bench.errors import ConnectError
@@ -86,6 +87,11 @@ class PooledSession(Session):
         if self._transaction is not None:
             plain.roll_back(self._transaction)
             self._give_back()
+
+    def plan(self, statement: Statement, values: Sequence[Value]) -> str:
+        """By `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)` on a connection of the pool."""
+        with self._cursor() as cursor:
+            return postgres_observed.plan(cursor, statement.sql, values)
 
     def classify(self, error: Exception) -> ErrorClass:
         """By SQLSTATE; waiting too long for a free connection is a timeout."""

@@ -11,10 +11,20 @@ from typing import TYPE_CHECKING, TypeAlias
 import psycopg
 from psycopg.types.numeric import IntDumper
 
-from bench.backends import postgres_facts
+from bench.backends import postgres_facts, postgres_observed
 from bench.backends.base import Call, Database, Session
 from bench.errors import BackendError, ConnectError
-from bench.model import CountedRows, ErrorClass, Namespace, Row, Statement, Table, TableFacts, Value
+from bench.model import (
+    CountedRows,
+    ErrorClass,
+    Namespace,
+    Row,
+    Statement,
+    StatementStats,
+    Table,
+    TableFacts,
+    Value,
+)
 from bench.redact import redact_text
 
 if TYPE_CHECKING:
@@ -179,6 +189,20 @@ class PostgresDatabase(Database):
         with self._asking("its counters") as connection:
             return postgres_facts.counters(connection)
 
+    def statement_stats(self) -> Sequence[StatementStats]:
+        """What `pg_stat_statements` counts of this user's statements in this database."""
+        with self._asking("its counters by statement") as connection:
+            return postgres_observed.statement_stats(connection)
+
+    def statement_key(self, sql: str) -> str:
+        """The text without what `pg_stat_statements` replaces."""
+        return postgres_observed.statement_key(sql)
+
+    def waits(self) -> Mapping[str, int]:
+        """What `pg_stat_activity` shows of our other sessions."""
+        with self._asking("what its sessions wait for") as connection:
+            return postgres_observed.waits(connection)
+
     def close(self) -> None:
         """Close the pool and the connection; sessions are closed by those who hold them."""
         with self._lock:
@@ -233,6 +257,14 @@ class PostgresSession(Session):
     def rollback(self) -> None:
         """Undo the open transaction."""
         roll_back(self._connection)
+
+    def number(self) -> str:
+        """The process of the server that serves this connection."""
+        return str(self._connection.info.backend_pid)
+
+    def plan(self, statement: Statement, values: Sequence[Value]) -> str:
+        """By `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)`."""
+        return postgres_observed.plan(psycopg.RawCursor(self._connection), statement.sql, values)
 
     def classify(self, error: Exception) -> ErrorClass:
         """By SQLSTATE, and by the state of the connection."""

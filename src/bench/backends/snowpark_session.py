@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from bench.backends.arrow_rows import ArrowRows
@@ -116,6 +117,17 @@ class SnowparkSession(Session):
         self._history.queries.clear()
         plain = self._plain.query_id()
         return ",".join([*ids, plain] if plain else ids) or None
+
+    def number(self) -> str | None:
+        """The service's number of the session, which is that of the connection."""
+        return self._plain.number()
+
+    def plan(self, statement: Statement, values: Sequence[Value]) -> str:
+        """The compiled plan of what is sent: the text that the pipeline comes to, or the SQL."""
+        generated = self.generated(statement, values).rstrip().rstrip(";")
+        if not generated:
+            return self._plain.plan(statement, values)
+        return self._plain.plan(replace(statement, sql=generated, parameters=()), ())
 
     def enter(self, phase: str) -> None:
         """The plain session keeps the word; `tag` reads it there."""

@@ -139,10 +139,12 @@ def backend(config: RunConfig) -> Iterator[Finding]:
     """Whether it can be reached, what it is, and what we may do there."""
     what = config.backend.name
     namespace = config.backend.namespace(config.dataset.schema)
-    data = f"{config.dataset.name}_{config.dataset.fingerprint[:12]}" if config.dataset.generated else "bench"
     start = time.perf_counter()
     try:
-        with config.backend.provision(data, config.home, say) as provisioned, provisioned.open(namespace) as database:
+        with (
+            config.backend.provision(config.data_name, config.home, say) as provisioned,
+            provisioned.open(namespace) as database,
+        ):
             yield Finding(level="ok", what=what, text=f"opened in {time.perf_counter() - start:.2f} s")
             yield from (Finding(level="ok", what=what, text=text) for text in _facts(database.facts()))
             yield _round_trip(database, what)

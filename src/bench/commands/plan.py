@@ -70,10 +70,9 @@ def check(config: RunConfig, plan: Plan) -> int:
     if not explain:
         say(f"check: {config.backend.name} cannot plan a statement without running it")
         return 0
-    data = f"{config.dataset.name}_{config.dataset.fingerprint[:12]}" if config.dataset.generated else "bench"
     refused = 0
     with (
-        config.backend.provision(data, config.home, say) as backend,
+        config.backend.provision(config.data_name, config.home, say) as backend,
         backend.open(plan.namespace) as database,
         database.session() as session,
     ):

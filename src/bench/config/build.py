@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Hashable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_type_hints
 
 from bench.config.violation import shown, violation
 from bench.errors import ConfigError
@@ -37,7 +37,7 @@ def build(base: type[T], given: Mapping[str, object], slot: str, default: str = 
     from pydantic.errors import PydanticUserError
 
     target = _class(given.get(TARGET) or default, base, slot)
-    values = {key: value for key, value in given.items() if key != TARGET}
+    values = {key: _part(value, target, key, slot) for key, value in given.items() if key != TARGET}
     _refuse_endless(values, slot)
     try:
         built: T = _adapter(cast("Hashable", target)).validate_json(json.dumps(values), strict=True, extra="forbid")
@@ -57,6 +57,17 @@ def _adapter(target: type[Any]) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(target)
+
+
+def _part(value: object, owner: type[Any], key: str, slot: str) -> object:
+    """An option that another one takes in as a part names its class too, which must be the one that is wanted there."""
+    if not isinstance(value, Mapping) or TARGET not in value:
+        return value
+    wanted = get_type_hints(owner).get(key)
+    path = f"{slot}.{key}" if slot else key
+    if not isinstance(wanted, type) or _class(value[TARGET], wanted, path) is not wanted:
+        raise ConfigError("no class can be chosen here; leave it out", key=_key(path))
+    return {name: inner for name, inner in value.items() if name != TARGET}
 
 
 def _key(slot: str) -> str:

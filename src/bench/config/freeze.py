@@ -39,7 +39,7 @@ SLOTS: Mapping[str, Slot] = {
     "dataset": Slot(base="bench.dataset.Dataset", default="bench.dataset.GeneratedDataset"),
     "workload": Slot(base="bench.workload.Workload", default="bench.workload.Workload"),
     "load": Slot(base="bench.load.LoadProfile", default="bench.load.ClosedLoop"),
-    "price": Slot(base="bench.price.Price", default="bench.price.Price"),
+    "price": Slot(base="bench.price.Price", default="bench.price.HourlyPrice"),
 }
 
 
@@ -60,13 +60,15 @@ class RunOptions:
     """Check the answers before the load is run."""
     cold: bool = False
     """Empty the engine's caches before the load."""
+    plans: bool = True
+    """Take the engine's plan of each operation before the load is run."""
     fail_fast: bool = False
     """End a sweep at its first failed cell."""
     label: str = ""
     """The user's own words for this run."""
 
 
-RUN_ONLY = ("home", "outputs", "fail_fast", "label")
+RUN_ONLY = ("home", "outputs", "plans", "fail_fast", "label")
 """Settings that change nothing in what is measured, so they are left out of the hash."""
 
 
@@ -99,6 +101,7 @@ def freeze(task: DictConfig, hydra: DictConfig) -> RunConfig:
         home=Path(options.home),
         verify=options.verify,
         cold=options.cold,
+        plans=options.plans,
         label=options.label,
         choices=choices,
         sql_dirs=tuple(_sql_dirs(hydra)),

@@ -11,7 +11,7 @@ from bench.errors import ConfigError
 
 _FORM = re.compile(r"(?P<prefix>\+\+|\+|~)?(?P<key>[^=]*)(?:=(?P<value>.*))?", re.DOTALL)
 _SECRET = re.compile(r"password|passphrase|secret|token|private_key", re.IGNORECASE)
-_NO_SECRET = re.compile(r"(_env|_file|_path)$", re.IGNORECASE)
+_NO_SECRET = re.compile(r"(_env|_file|_path|_url)$", re.IGNORECASE)
 _INNER_KEY = re.compile(r"[{,]\s*[\"']?([\w-]+)[\"']?\s*:")
 
 

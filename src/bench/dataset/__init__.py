@@ -1,5 +1,5 @@
 """The data, as declared: tables, columns and how their values come about."""
 
-from bench.dataset.dataset import Dataset, ExistingDataset, GeneratedDataset, TableSpec
+from bench.dataset.dataset import CopiedDataset, Dataset, ExistingDataset, GeneratedDataset, TableSpec
 
-__all__ = ["Dataset", "ExistingDataset", "GeneratedDataset", "TableSpec"]
+__all__ = ["CopiedDataset", "Dataset", "ExistingDataset", "GeneratedDataset", "TableSpec"]

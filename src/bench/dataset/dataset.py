@@ -99,6 +99,11 @@ class Dataset(ABC):
         """The data are made and loaded; otherwise they are there already and nothing is created or dropped."""
 
     @property
+    def made(self) -> bool:
+        """The tables are made by this tool, which may drop them again."""
+        return self.generated
+
+    @property
     @abstractmethod
     def writable(self) -> bool:
         """Operations may change the data."""
@@ -199,6 +204,17 @@ class ExistingTable:
             parse_type(text, f"columns.{name}")
         _check_columns(self.primary_key, self.columns, "primary_key")
 
+    def shape(self, name: str) -> Table:
+        """The table as far as it is declared; whether a column may be null is not, but for those of the key."""
+        return Table(
+            name=name,
+            columns=tuple(
+                Column(name=column, type=parse_type(text), nullable=column not in self.primary_key)
+                for column, text in self.columns.items()
+            ),
+            primary_key=self.primary_key,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingDataset(Dataset):
@@ -213,16 +229,7 @@ class ExistingDataset(Dataset):
     @property
     def shape(self) -> tuple[Table, ...]:
         """The declared tables, as far as they are declared."""
-        return tuple(
-            Table(
-                name=name,
-                columns=tuple(
-                    Column(name=column, type=parse_type(text), nullable=True) for column, text in table.columns.items()
-                ),
-                primary_key=table.primary_key,
-            )
-            for name, table in self.tables.items()
-        )
+        return tuple(table.shape(name) for name, table in self.tables.items())
 
     @property
     def fingerprint(self) -> str:
@@ -238,6 +245,52 @@ class ExistingDataset(Dataset):
     def writable(self) -> bool:
         """As the user allows."""
         return self.allow_writes
+
+    def rows(self, table: str) -> None:
+        """None: only the database can tell."""
+        return
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopiedDataset(Dataset):
+    """Tables that the engine copies from a schema of its own, such as the samples that come with an account."""
+
+    source: Annotated[str, MinLen(1)]
+    """The schema to copy from, with its database where that is another one, as `snowflake_sample_data.tpch_sf1`."""
+    tables: Annotated[Mapping[str, ExistingTable], MinLen(1)]
+    """What is copied; all of a table's columns, or those that are declared."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for part in self.source.split("."):
+            check_identifier(part, "schema", "source")
+        if self.source.rpartition(".")[2] == self.schema and "." not in self.source:
+            raise ConfigError(f"'{self.source}' cannot be copied onto itself; choose another schema", key="schema")
+
+    @property
+    def shape(self) -> tuple[Table, ...]:
+        """The declared tables, as far as they are declared."""
+        return tuple(table.shape(name) for name, table in self.tables.items())
+
+    @property
+    def fingerprint(self) -> str:
+        """Empty: only the database can tell."""
+        return ""
+
+    @property
+    def generated(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def made(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def writable(self) -> bool:
+        """True: what an operation changes can be copied again."""
+        return True
 
     def rows(self, table: str) -> None:
         """None: only the database can tell."""

@@ -65,6 +65,8 @@ class Finished:
     """All clients of the worker are done."""
 
     facts: WorkerFacts
+    session_numbers: tuple[str, ...] = ()
+    """The server's numbers of the sessions that they had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,7 @@ def _serve(connection: Connection, assignment: Assignment, database: object) -> 
     crew.close()
     for number, error in crew.failures:
         raise RunError(f"client {number} could not go on: {type(error).__name__}: {error}") from error
-    return Finished(_facts(before, after, len(assignment.clients), elapsed_s))
+    return Finished(_facts(before, after, len(assignment.clients), elapsed_s), crew.session_numbers)
 
 
 def _send(connection: Connection, crew: Crew) -> None:

@@ -28,14 +28,17 @@ from bench.results.manifest import (
     utc_now,
     write_manifest,
 )
-from bench.results.schemas import SAMPLES, SCHEMAS, conform, from_rows
+from bench.results.schemas import ADDED, SAMPLES, SCHEMAS, conform, from_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 SAMPLES_FOLDER = "samples"
 SQL_FOLDER = "sql"
-WRITTEN_ONLY_HERE = ("schema_version", "status", "stage", "times", "warnings", "errors", *RunKey.__dataclass_fields__)
+PLANS_FOLDER = "plans"
+WRITTEN_ONLY_HERE = (
+    "schema_version", "status", "stage", "times", "warnings", "errors", "emulated", *RunKey.__dataclass_fields__
+)  # fmt: skip
 DELTA_ENCODED = {
     field.name: "DELTA_BINARY_PACKED" for field in SAMPLES if field.type == pa.int64() and field.name != "rows"
 }
@@ -55,7 +58,13 @@ class RunWriter:
     """
 
     def __init__(
-        self, directory: Path, key: RunKey, facts: Mapping[str, object] | None = None, *, replace: bool = False
+        self,
+        directory: Path,
+        key: RunKey,
+        facts: Mapping[str, object] | None = None,
+        *,
+        replace: bool = False,
+        emulated: bool = False,
     ) -> None:
         """Begin a run in `directory`, which is made when it is not there.
 
@@ -64,12 +73,15 @@ class RunWriter:
             key: The run's key columns.
             facts: First part of the manifest; see `update`.
             replace: Remove what an earlier run that is not done left in the directory.
+            emulated: Everything comes from an emulator; stands in the manifest and in every row of every table.
 
         Raises:
             ResultError: The directory holds a run already, or cannot be written.
         """
         self.directory = directory
         self.key = key
+        self.emulated = emulated
+        self._constants = key.columns() | {"emulated": emulated}
         _make_room(directory, replace=replace)
         self._parts = 0
         self._content: dict[str, Any] = {
@@ -77,6 +89,7 @@ class RunWriter:
             "status": RunStatus.RUNNING,
             "stage": Stage.PREPARE,
             **key.columns(),
+            "emulated": emulated,
             "times": {"started_at": utc_now(), "finished_at": None, "anchor": clock_anchor()},
             "question_hash": None,
             "sql_hash": None,
@@ -128,16 +141,16 @@ class RunWriter:
         Raises:
             ResultError: The table does not fit its published schema, or cannot be written.
         """
-        return _write_table(self.directory, name, conform(name, table, self.key.columns() | constants))
+        return _write_table(self.directory, name, conform(name, table, self._constants | constants))
 
     def write_rows(self, name: str, rows: Iterable[Mapping[str, object]], **constants: object) -> Path:
         """Write the published table `name` whole from one mapping per row; otherwise as `write_table`."""
-        return _write_table(self.directory, name, from_rows(name, rows, self.key.columns() | constants))
+        return _write_table(self.directory, name, from_rows(name, rows, self._constants | constants))
 
     def add_samples(self, table: pa.Table, **constants: object) -> Path:
         """Write the next part of the samples; columns that it lacks come from the key and `constants`."""
         path = self.directory / SAMPLES_FOLDER / f"part-{self._parts:05d}.parquet"
-        whole = conform("samples", table, self.key.columns() | constants)
+        whole = conform("samples", table, self._constants | constants)
         with replacing(path) as beside:
             pq.write_table(
                 whole,
@@ -155,6 +168,16 @@ class RunWriter:
         path = self.directory / SQL_FOLDER / f"{operation}.{kind}"
         with replacing(path) as beside:
             beside.write_text(text, encoding="utf-8")
+        return path
+
+    def write_plans(self, operation: str, plans: Sequence[Mapping[str, object]]) -> Path:
+        """Write what the engine plans for each statement of an operation to `plans/`, as a list of objects."""
+        path = self.directory / PLANS_FOLDER / f"{operation}.json"
+        marked = [
+            {"run_id": self.key.run_id, "emulated": self.emulated, "operation": operation, **one} for one in plans
+        ]
+        with replacing(path) as beside:
+            beside.write_text(json.dumps(marked, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         return path
 
     def _save(self) -> None:
@@ -210,6 +233,12 @@ class Run:
         return str(self.manifest["stage"])
 
     @property
+    def emulated(self) -> bool:
+        """Everything in it came from an emulator."""
+        known = self.manifest.get("capabilities", {})  # where it stood before it stood in every table
+        return bool(self.manifest.get("emulated", known.get("emulated", False)))
+
+    @property
     def in_progress(self) -> bool:
         """No end was written: the run is under way, or was killed."""
         return self.status is RunStatus.RUNNING
@@ -259,6 +288,8 @@ def open_run(path: Path | str) -> Run:
 def read_table(path: Path, name: str, columns: Sequence[str] | None = None) -> pa.Table:
     """A Parquet file that holds the published table `name`, or some of its columns.
 
+    A column of `schemas.ADDED` that the file lacks, because it is older, is filled in.
+
     Raises:
         ResultError: The file is not whole, or lacks a published column.
     """
@@ -266,13 +297,18 @@ def read_table(path: Path, name: str, columns: Sequence[str] | None = None) -> p
     schema = pa.schema([SCHEMAS[name].field(column) for column in wanted])
     try:
         with pq.ParquetFile(path) as file:
-            missing = [column for column in wanted if column not in file.schema_arrow.names]
-            table = None if missing else file.read(wanted).cast(schema)
+            absent = [column for column in wanted if column not in file.schema_arrow.names]
+            missing = [column for column in absent if column not in ADDED.get(name, {})]
+            table = None if missing else file.read([column for column in wanted if column not in absent])
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ResultError(f"{path} is not a whole Parquet file: {error}; run the cell again") from error
     if table is None:
         raise ResultError(f"{path} lacks the published column {', '.join(missing)} of the table '{name}'")
-    return table
+    for column in absent:
+        table = table.append_column(
+            schema.field(column), pa.repeat(pa.scalar(ADDED[name][column], schema.field(column).type), table.num_rows)
+        )
+    return table.select(wanted).cast(schema)
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
@@ -295,7 +331,7 @@ def _make_room(directory: Path, *, replace: bool) -> None:
     if _is_done(directory / FILE_NAME):
         raise ResultError(f"{directory} holds the results of a run that is done; they are not overwritten")
     (directory / FILE_NAME).unlink()
-    for folder in (SAMPLES_FOLDER, SQL_FOLDER):
+    for folder in (SAMPLES_FOLDER, SQL_FOLDER, PLANS_FOLDER):
         shutil.rmtree(directory / folder, ignore_errors=True)
     for name in SCHEMAS:
         (directory / f"{name}.parquet").unlink(missing_ok=True)

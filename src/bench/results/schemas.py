@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
+_INSTANT = pa.timestamp("us", tz="UTC")
 _TEXTS = pa.list_(pa.field("item", pa.string(), nullable=False))
 _STATISTICS = ("mean", "p50", "p90", "p95", "p99", "p999", "max", "p50_low", "p50_high", "p99_low", "p99_high")
 
@@ -38,6 +39,9 @@ def _statistics(measure: str) -> list[pa.Field]:
     return _optional(**{f"{measure}_{name}_ns": pa.float64() if name == "mean" else pa.int64() for name in _STATISTICS})
 
 
+EMULATED = pa.field("emulated", pa.bool_(), nullable=False)
+"""Stands in every table: the row came from an emulator, so its times mean nothing."""
+
 SAMPLES = pa.schema(
     [
         *_needed(
@@ -58,6 +62,7 @@ SAMPLES = pa.schema(
         *_optional(first_row_ns=pa.int64(), server_ns=pa.int64()),
         *_needed(rows=pa.int64(), status=_LABEL),
         *_optional(error_class=_LABEL, sqlstate=pa.string(), query_id=pa.string()),
+        EMULATED,
     ]
 )
 
@@ -66,6 +71,7 @@ INTERVALS = pa.schema(
         *_texts("run_id", "backend", "dataset", "workload", "load", "operation"),
         *_needed(repetition=pa.int32(), second=pa.int32(), count=pa.int64(), errors=pa.int64()),
         *_optional(**{f"service_time_{name}_ns": pa.int64() for name in ("p50", "p90", "p95", "p99", "max")}),
+        EMULATED,
     ]
 )
 
@@ -86,7 +92,7 @@ SUMMARY = pa.schema(
         *_statistics("service_time"),
         *_statistics("response_time"),
         *_needed(rows=pa.int64()),
-        *_optional(usd_per_1000_operations=pa.float64()),
+        *_optional(usd_per_1000_operations=pa.float64(), usd_per_run=pa.float64()),
         *_needed(warnings=_TEXTS),
     ]
 )
@@ -95,6 +101,7 @@ ANSWERS = pa.schema(
     [
         *_texts("run_id", "backend", "dataset", "workload", "operation", "digest"),
         *_needed(rows=pa.int64(), ordered=pa.bool_(), first_rows=_TEXTS),
+        EMULATED,
     ]
 )
 
@@ -110,6 +117,7 @@ LOAD = pa.schema(
             analyze_s=pa.float64(),
         ),
         *_needed(reused=pa.bool_()),
+        EMULATED,
     ]
 )
 
@@ -118,6 +126,95 @@ AUDIT = pa.schema(
         *_texts("run_id", "backend", "dataset", "workload", "operation"),
         *_needed(statement=pa.int32()),
         *_texts("dialect", "origin", "template", "source", "rendered", "sql", "sqlglot_version", "verdict"),
+        EMULATED,
+    ]
+)
+
+SERVER = pa.schema(
+    [
+        *_texts("run_id", "backend", "dataset", "workload", "load", "operation"),
+        *_needed(statement=pa.int32(), repetition=pa.int32(), samples=pa.int64(), samples_failed=pa.int64()),
+        *_optional(
+            calls=pa.int64(),
+            plan_ns=pa.int64(),
+            execution_ns=pa.int64(),
+            execution_mean_ns=pa.float64(),
+            rows=pa.int64(),
+            blocks_hit=pa.int64(),
+            blocks_read=pa.int64(),
+            hit_ratio=pa.float64(),
+            blocks_dirtied=pa.int64(),
+            blocks_written=pa.int64(),
+            temp_blocks=pa.int64(),
+            wal_records=pa.int64(),
+            wal_bytes=pa.int64(),
+        ),
+        EMULATED,
+    ]
+)
+
+QUERIES = pa.schema(
+    [
+        *_texts("run_id", "backend", "dataset", "workload", "load", "query_id", "session"),
+        *_optional(
+            tag=pa.string(),
+            operation=pa.string(),
+            phase=pa.string(),
+            repetition=pa.int32(),
+            client=pa.int32(),
+            attempt=pa.int32(),
+            service_time_ns=pa.int64(),
+            started_at=_INSTANT,
+            **{f"{name}_ns": pa.int64() for name in ("elapsed", "compilation", "execution", "queued", "blocked")},
+            rows=pa.int64(),
+            bytes_scanned=pa.int64(),
+            partitions_scanned=pa.int64(),
+            partitions_total=pa.int64(),
+            bytes_spilled=pa.int64(),
+            credits_cloud_services=pa.float64(),
+            warehouse_size=pa.string(),
+            status=pa.string(),
+        ),
+        EMULATED,
+    ]
+)
+
+WAITS = pa.schema(
+    [
+        *_texts("run_id", "backend", "dataset", "workload", "load", "wait_event"),
+        *_needed(repetition=pa.int32(), samples=pa.int64(), share_ratio=pa.float64()),
+        EMULATED,
+    ]
+)
+
+AGGREGATES = pa.schema(
+    [
+        *_texts("run_id", "backend", "dataset", "workload", "load"),
+        *_needed(started_at=_INSTANT, ended_at=_INSTANT, statement_hash=pa.string(), calls=pa.int64()),
+        *_optional(
+            sql=pa.string(),
+            tag=pa.string(),
+            errors=pa.int64(),
+            elapsed_mean_ns=pa.float64(),
+            **{f"elapsed_{name}_ns": pa.int64() for name in ("p50", "p90", "p99", "p999", "max")},
+            **{f"{name}_mean_ns": pa.float64() for name in ("compilation", "execution", "queued")},
+            rows=pa.int64(),
+            bytes_scanned=pa.int64(),
+            throttled=pa.int64(),
+            warehouse_size=pa.string(),
+        ),
+        EMULATED,
+    ]
+)
+
+METERING = pa.schema(
+    [
+        *_texts("run_id", "backend", "dataset", "workload", "load", "kind"),
+        *_needed(started_at=_INSTANT, ended_at=_INSTANT),
+        *_optional(
+            name=pa.string(), credits=pa.float64(), credits_compute=pa.float64(), credits_cloud_services=pa.float64()
+        ),
+        EMULATED,
     ]
 )
 
@@ -131,9 +228,25 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
         "answers": ANSWERS,
         "load": LOAD,
         "audit": AUDIT,
+        "server": SERVER,
+        "queries": QUERIES,
+        "waits": WAITS,
+        "aggregates": AGGREGATES,
+        "metering": METERING,
         "cells": CELLS,
     }
 )
+
+ADDED: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        **{
+            name: MappingProxyType({"emulated": False}) for name in ("samples", "intervals", "answers", "load", "audit")
+        },
+        **{name: MappingProxyType({"usd_per_run": None}) for name in ("summary", "cells")},
+    }
+)
+"""By table, the columns that joined it after the first files of this schema version were written, each with what it
+means that a file lacks it. Whoever adds a column to a published table adds it here too."""
 
 
 def from_rows(name: str, rows: Iterable[Mapping[str, object]], constants: Mapping[str, object]) -> pa.Table:

@@ -15,7 +15,7 @@ from bench.stats import STATUSES, Attempts, OperationSummary, Second
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bench.price import Price
+    from bench.price import Cost
 
 SAMPLE_COLUMNS = ("operation", "client", "status", "intended_start_ns", "start_ns", "end_ns", "rows")
 """The columns of the samples that `attempts` needs."""
@@ -36,13 +36,13 @@ def attempts(samples: pa.Table, operations: Sequence[str]) -> Attempts:
 
 
 def summary_rows(
-    summaries: Iterable[OperationSummary], *, repetition: int, emulated: bool, price: Price | None = None
+    summaries: Iterable[OperationSummary], *, repetition: int, cost: Cost | None = None
 ) -> list[dict[str, object]]:
     """Rows of the published table `summary`, without the run's key columns.
 
-    The cost of an operation is its part of the cost of the system: the part of the clients' busy time that it took.
+    The cost of an operation is its part of the cost of the run: the part of the clients' busy time that it took.
     """
-    return [_summary_row(summary, repetition, emulated, price) for summary in summaries]
+    return [_summary_row(summary, repetition, cost) for summary in summaries]
 
 
 def interval_rows(seconds: Iterable[Second], *, repetition: int) -> list[dict[str, object]]:
@@ -62,20 +62,21 @@ def interval_rows(seconds: Iterable[Second], *, repetition: int) -> list[dict[st
     ]
 
 
-def _summary_row(summary: OperationSummary, repetition: int, emulated: bool, price: Price | None) -> dict[str, object]:
+def _summary_row(summary: OperationSummary, repetition: int, cost: Cost | None) -> dict[str, object]:
     row: dict[str, object] = {
         name: getattr(summary, name) for name in SUMMARY.names if name in OperationSummary.__dataclass_fields__
     }
     row |= {f"service_time_{name}": value for name, value in asdict(summary.service_time).items()}
     if summary.response_time is not None:
         row |= {f"response_time_{name}": value for name, value in asdict(summary.response_time).items()}
-    cost = None
-    if price is not None and summary.busy_ratio:
-        cost = price.usd_per_1000_operations(summary.goodput_per_s / summary.busy_ratio)
+    per_1000 = per_run = None
+    if cost is not None and summary.busy_ratio:
+        per_1000 = cost.usd_per_1000_operations(summary.goodput_per_s / summary.busy_ratio)
+        per_run = cost.run_usd * summary.busy_ratio
     return row | {
         "repetition": repetition,
-        "emulated": emulated,
-        "usd_per_1000_operations": cost,
+        "usd_per_1000_operations": per_1000,
+        "usd_per_run": per_run,
         "warnings": [str(doubt) for doubt in summary.warnings],
     }
 

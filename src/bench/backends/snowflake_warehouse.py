@@ -1,0 +1,307 @@
+"""The warehouse of a run: brought to the wanted state, and left as it was found, also after a failure or Ctrl-C.
+
+What is changed is written down on disk first, so that the next run restores what a killed one could not.
+Source: Snowflake documentation, "ALTER WAREHOUSE", "CREATE WAREHOUSE", "SHOW WAREHOUSES".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+
+from bench.backends.snowflake_errors import sentence
+from bench.errors import BackendError, ConfigError, ConnectError
+from bench.interrupt import HeldInterrupt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from snowflake.connector import SnowflakeConnection
+
+    from bench.backends.base import Say
+    from bench.backends.snowflake_login import Login
+
+WarehouseSize: TypeAlias = Literal[
+    "XSMALL", "SMALL", "MEDIUM", "LARGE", "XLARGE", "XXLARGE", "XXXLARGE", "X4LARGE", "X5LARGE", "X6LARGE"
+]
+SIZE_OF_WORDS: Mapping[str, WarehouseSize] = {
+    "X-Small": "XSMALL",
+    "Small": "SMALL",
+    "Medium": "MEDIUM",
+    "Large": "LARGE",
+    "X-Large": "XLARGE",
+    "2X-Large": "XXLARGE",
+    "3X-Large": "XXXLARGE",
+    "4X-Large": "X4LARGE",
+    "5X-Large": "X5LARGE",
+    "6X-Large": "X6LARGE",
+}
+"""What `SHOW WAREHOUSES` says for what DDL calls otherwise."""
+WORDS_OF_SIZE: Mapping[WarehouseSize, str] = {size: words for words, size in SIZE_OF_WORDS.items()}
+SUSPENDED = "SUSPENDED"
+NEW_AUTO_SUSPEND_S = 60
+"""Of a warehouse that is made for a run: the least that is billed anyhow."""
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
+RESTORE_ATTEMPTS = 3
+KEY_OF = {"size": "warehouse_size"}
+"""Keys of the description that are not named like the setting."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warehouse:
+    """Settings of a warehouse; None: not known, or not cared about."""
+
+    size: WarehouseSize | None = None
+    generation: Literal["1", "2"] | None = None
+    min_clusters: int | None = None
+    max_clusters: int | None = None
+    scaling_policy: Literal["standard", "economy"] | None = None
+    auto_suspend_s: int | None = None
+
+    @property
+    def properties(self) -> str:
+        """As DDL writes what is known, such as `WAREHOUSE_SIZE = 'LARGE' MAX_CLUSTER_COUNT = 3`; may be empty."""
+        words = {
+            "WAREHOUSE_SIZE": self.size and f"'{self.size}'",
+            "GENERATION": self.generation and f"'{self.generation}'",
+            "MIN_CLUSTER_COUNT": self.min_clusters,
+            "MAX_CLUSTER_COUNT": self.max_clusters,
+            "SCALING_POLICY": self.scaling_policy and f"'{self.scaling_policy.upper()}'",
+            "AUTO_SUSPEND": self.auto_suspend_s,
+        }
+        return " ".join(f"{name} = {value}" for name, value in words.items() if value is not None)
+
+    def changed_by(self, wanted: Warehouse) -> Warehouse:
+        """Those settings, as they are here, which `wanted` asks to be otherwise."""
+        mine, theirs = asdict(self), asdict(wanted)
+        return Warehouse(**{name: mine[name] for name in mine if theirs[name] not in (None, mine[name])})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A warehouse as it was before the run."""
+
+    name: str = ""
+    exists: bool = False
+    state: str = ""
+    """STARTED, SUSPENDED, RESIZING …"""
+    settings: Warehouse = field(default_factory=Warehouse)
+
+    def describe(self) -> str:
+        """Name, size and state."""
+        size = f"size {self.settings.size}, " if self.settings.size else ""
+        return f"{self.name} ({size}{self.state.lower()})" if self.exists else f"{self.name} (not there)"
+
+
+def look(connection: SnowflakeConnection, name: str) -> Found:
+    """The warehouse as it is now; columns that this edition does not show stay unknown.
+
+    Raises:
+        BackendError: The service refuses.
+    """
+    rows = _ask(connection, f"SHOW WAREHOUSES LIKE '{name}'")
+    row = next((row for row in rows if str(row["name"]).upper() == name.upper()), None)
+    if row is None:
+        return Found(name=name)
+
+    def number(column: str) -> int | None:
+        return int(str(row[column])) if str(row.get(column) or "").isdigit() else None
+
+    policy = str(row.get("scaling_policy") or "").lower()
+    generation = str(row.get("generation") or "")
+    return Found(
+        name=str(row["name"]),
+        exists=True,
+        state=str(row["state"]).upper(),
+        settings=Warehouse(
+            size=SIZE_OF_WORDS.get(str(row["size"])),
+            generation=cast("Literal['1', '2']", generation) if generation in ("1", "2") else None,
+            min_clusters=number("min_cluster_count"),
+            max_clusters=number("max_cluster_count"),
+            scaling_policy=cast("Literal['standard']", policy) if policy in ("standard", "economy") else None,
+            auto_suspend_s=number("auto_suspend"),
+        ),
+    )
+
+
+@contextmanager
+def held(login: Login, name: str, wanted: Warehouse, notes: Path, say: Say, *, create: bool) -> Iterator[Found | None]:
+    """The warehouse in the wanted state for as long as the context lasts; gives how it was found.
+
+    Args:
+        login: How to connect; a connection of its own is opened at the begin and at the end.
+        name: Of the warehouse; empty: the session has none.
+        wanted: What is asked of it.
+        notes: Directory in which what is to be restored is kept.
+        say: Takes what the user should know.
+        create: Make it, and drop it at the end.
+
+    Raises:
+        ConfigError: There is none, or there is one that was to be made.
+        ConnectError: Another run holds it.
+        BackendError: The role may not change it.
+    """
+    if not name:
+        if wanted.properties:
+            raise ConfigError("no warehouse is chosen, so none can be changed; give backend.warehouse", key="warehouse")
+        yield None
+        return
+    if not IDENTIFIER.fullmatch(name):
+        raise ConfigError(f"'{name}' is no plain name of a warehouse: use letters, digits, _ and $", key="warehouse")
+    with _Note(notes, str(login.parameters["host"]), name) as note, ExitStack() as undoing:
+        with closing(login.connect()) as connection:
+            found = _found(connection, name, note, say)
+            _refuse_misfit(found, wanted, create=create)
+            note.write(found)
+            undoing.callback(_restore, login, found, wanted, note, say)
+            _change(connection, found, wanted, say)
+        yield found
+
+
+def suspend_and_resume(connection: SnowflakeConnection, name: str) -> None:
+    """Drop the data that the warehouse's machines keep on their disks.
+
+    Raises:
+        BackendError: The role may not operate the warehouse.
+    """
+    if look(connection, name).state != SUSPENDED:
+        _ask(connection, f"ALTER WAREHOUSE {name} SUSPEND")
+    _ask(connection, f"ALTER WAREHOUSE {name} RESUME IF SUSPENDED")
+
+
+def _found(connection: SnowflakeConnection, name: str, note: _Note, say: Say) -> Found:
+    """How the warehouse is, after what a run that was killed had left is undone."""
+    earlier = note.left_by_another()
+    if earlier is None:
+        return look(connection, name)
+    say(f"warehouse {earlier.name}: an earlier run was killed; brought back to how that one found it")
+    now = look(connection, name)
+    if not earlier.exists:
+        _ask(connection, f"DROP WAREHOUSE IF EXISTS {name}")
+    elif before := earlier.settings.changed_by(now.settings).properties:
+        _ask(connection, f"ALTER WAREHOUSE {name} SET {before}")
+    return replace(look(connection, name), state=earlier.state)
+
+
+def _refuse_misfit(found: Found, wanted: Warehouse, *, create: bool) -> None:
+    if create and found.exists:
+        raise ConfigError(
+            f"there is a warehouse '{found.name}' already; choose another name, or leave this out to use it",
+            key="backend.create_warehouse",
+        )
+    if not create and not found.exists:
+        raise ConfigError(
+            f"there is no warehouse '{found.name}', or the role may not see it; "
+            "grant USAGE on it, or make one for the run with backend.create_warehouse=true",
+            key="backend.warehouse",
+        )
+    for spec in fields(Warehouse) if found.exists else ():
+        if getattr(wanted, spec.name) is not None and getattr(found.settings, spec.name) is None:
+            raise ConfigError(
+                f"the service does not say what '{found.name}' has, so it could not be left as it was found; "
+                "leave this out, or make a warehouse for the run with backend.create_warehouse=true",
+                key=f"backend.{KEY_OF.get(spec.name, spec.name)}",
+            )
+
+
+def _change(connection: SnowflakeConnection, found: Found, wanted: Warehouse, say: Say) -> None:
+    if not found.exists:
+        suspend = "" if wanted.auto_suspend_s is not None else f" AUTO_SUSPEND = {NEW_AUTO_SUSPEND_S}"
+        _ask(connection, f"CREATE WAREHOUSE {found.name} WITH {wanted.properties}{suspend} AUTO_RESUME = TRUE")
+        say(f"warehouse {found.name}: made for this run ({wanted.properties or 'as the service makes it'})")
+    elif found.settings.changed_by(wanted).properties:
+        wait = " WAIT_FOR_COMPLETION = TRUE" if wanted.size else ""
+        _ask(connection, f"ALTER WAREHOUSE {found.name} SET {wanted.properties}{wait}")
+        say(f"warehouse {found.describe()}: {wanted.properties} for this run")
+    else:
+        say(f"warehouse {found.describe()}")
+
+
+def _restore(login: Login, found: Found, wanted: Warehouse, note: _Note, say: Say) -> None:
+    """Undo what was changed; when that cannot be done, say so, with the statement that does it, and keep the note."""
+    changed = found.settings.changed_by(wanted).properties
+    undo = f"ALTER WAREHOUSE {found.name} SET {changed}" if found.exists else f"DROP WAREHOUSE IF EXISTS {found.name}"
+    with HeldInterrupt():
+        for attempt in range(1, RESTORE_ATTEMPTS + 1):
+            try:
+                with closing(login.connect()) as connection:
+                    if changed or not found.exists:
+                        _ask(connection, undo)
+                    _suspend_again(connection, found)
+                    say(f"warehouse {look(connection, found.name).describe()}: left as it was found")
+            except (BackendError, ConfigError) as error:
+                if attempt == RESTORE_ATTEMPTS:
+                    say(f"warehouse {found.name} could not be brought back: {error}; do it by hand: {undo}")
+            else:
+                note.remove()
+                return
+
+
+def _suspend_again(connection: SnowflakeConnection, found: Found) -> None:
+    """A warehouse that was found suspended is not left running, unless somebody else is using it by now."""
+    if found.state != SUSPENDED:
+        return
+    rows = _ask(connection, f"SHOW WAREHOUSES LIKE '{found.name}'")
+    busy = any(int(str(row.get(column) or 0)) for row in rows for column in ("running", "queued"))
+    if rows and str(rows[0]["state"]).upper() != SUSPENDED and not busy:
+        _ask(connection, f"ALTER WAREHOUSE {found.name} SUSPEND")
+
+
+def _ask(connection: SnowflakeConnection, sql: str) -> list[dict[str, object]]:
+    """The result by lower-case column names."""
+    import snowflake.connector
+
+    try:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(sql)
+            names = [column.name.lower() for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    except snowflake.connector.Error as error:
+        raise BackendError(f"Snowflake refused '{sql}': {sentence(error)}") from error
+
+
+class _Note:
+    """A file that says how a warehouse was found, there for as long as it is not as it was; locked while it is held."""
+
+    def __init__(self, directory: Path, where: str, name: str) -> None:
+        from filelock import FileLock
+
+        directory.mkdir(parents=True, exist_ok=True)
+        self._name = name
+        self._path = directory / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', where)}.{name.upper()}.json"
+        self._lock = FileLock(self._path.with_suffix(".lock"))
+
+    def __enter__(self) -> _Note:
+        from filelock import Timeout
+
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout as error:
+            raise ConnectError(
+                f"another run of this machine holds the warehouse {self._name}; wait for it, or choose another one"
+            ) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def left_by_another(self) -> Found | None:
+        """What a run that was killed had found, and could not bring back."""
+        try:
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            return Found(**{**kept, "settings": Warehouse(**kept["settings"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None  # no note, or none that can be trusted: what is there now is what is found
+
+    def write(self, found: Found) -> None:
+        """Keep `found`."""
+        self._path.write_text(json.dumps(asdict(found)), encoding="utf-8")
+
+    def remove(self) -> None:
+        """The warehouse is as it was."""
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,13 @@
+"""Bring the data into the database, once: schema, ingest, keys and indexes, statistics.
+
+A marker table says what was loaded, with one row for each table that is ours. It is written before the first table is
+made (`loading`) and after the last step (`loaded`), so that an interrupted load is never taken for a finished one; a
+workload that is going to change the data sets it to `changed` first.
+"""
+
+from bench.prepare.decide import load_key, prepare
+from bench.prepare.marker import MARKER, mark_changed
+from bench.prepare.parameters import resolve
+from bench.prepare.state import DataState, Preparation, TableLoad
+
+__all__ = ["MARKER", "DataState", "Preparation", "TableLoad", "load_key", "mark_changed", "prepare", "resolve"]
