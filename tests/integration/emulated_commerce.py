@@ -5,8 +5,8 @@ import pyarrow.parquet as pq
 from generated_data import whole
 
 from bench.backends import ddl
-from bench.backends.base import Session
-from bench.model import ErrorClass, Namespace
+from bench.backends.snowflake_session import Trail
+from bench.model import Namespace
 
 NAMESPACE = Namespace(schema="commerce")
 
@@ -67,32 +67,8 @@ def in_duckdb(dataset):
     return connection
 
 
-class PlainSession(Session):
-    """The least that a session on the connector's connection has to do for Snowpark to lie on top of it."""
+class Beside:
+    """What a session on the connector asks of the database that opened it."""
 
-    def __init__(self, connection):
-        self.connection = connection
-        self.phase = ""
-        self.classified = []
-
-    def prepare(self, statement):
-        raise NotImplementedError("what is asked here goes through Snowpark")
-
-    def begin(self, isolation=""):
-        self.connection.cursor().execute("BEGIN")
-
-    def commit(self):
-        self.connection.cursor().execute("COMMIT")
-
-    def rollback(self):
-        self.connection.cursor().execute("ROLLBACK")
-
-    def classify(self, error):
-        self.classified.append(error)
-        return ErrorClass.FATAL
-
-    def enter(self, phase):
-        self.phase = phase
-
-    def close(self):
-        self.connection.close()
+    def trail(self):
+        return Trail("test:{}".format)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from emulated_commerce import NAMESPACE, PlainSession, connected, in_duckdb, load
+from emulated_commerce import NAMESPACE, Beside, connected, in_duckdb, load
 from generated_data import commerce
 from pydantic import TypeAdapter
 
 from bench.answers import answer
 from bench.backends.arrow_rows import ArrowRows
 from bench.backends.base import Capabilities
+from bench.backends.snowflake_session import SnowflakeSession
 from bench.backends.snowpark_session import SnowparkSession
 from bench.model import ErrorClass, Statement
 from bench.render import Renderer
@@ -62,9 +63,8 @@ def duck():
 
 def opened(port, **settings):
     connection = connected(port)
-    plain = PlainSession(connection)
-    session = SnowparkSession(plain, connection, NAMESPACE, tag=lambda: f"test:{plain.phase}", **settings)
-    return session, plain
+    plain = SnowflakeSession(connection, Beside())
+    return SnowparkSession(plain, connection, NAMESPACE, tag=plain.tag, **settings), connection
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +74,20 @@ def session(port):
         yield made
 
 
+@pytest.fixture(scope="module")
+def inferring(port):
+    """A session in which Snowpark infers schemas where it can."""
+    made, _ = opened(port, reduce_describes=True)
+    with made:
+        yield made
+
+
 @pytest.fixture
 def own(port):
-    """A session of the test's own, with the plain one below it."""
-    made, plain = opened(port)
+    """A session of the test's own, and the connection below it."""
+    made, connection = opened(port)
     with made:
-        yield made, plain
+        yield made, connection
 
 
 @pytest.fixture
@@ -152,8 +160,7 @@ def test_the_sql_goes_through_snowpark_too(session, duck, name):
 
 
 @each
-def test_a_pipeline_comes_to_one_query_and_always_to_the_same(own, duck, name):
-    session, _ = own
+def test_a_pipeline_comes_to_one_query_and_always_to_the_same(session, duck, name):
     statement = statement_of(FRAMES, name)
     values = in_order(statement, values_of(duck, OPERATIONS[name], 1))
     first, second = session.generated(statement, values), session.generated(statement, values)
@@ -202,10 +209,8 @@ def test_sql_through_snowpark_is_one_round_trip(own, requests, statement):
 
 
 @each
-def test_with_inferred_schemas_the_query_is_the_only_round_trip(port, requests, duck, name):
-    session, _ = opened(port, reduce_describes=True)
-    with session:
-        _, later = round_trips(session, requests, duck, name)
+def test_with_inferred_schemas_the_query_is_the_only_round_trip(inferring, requests, duck, name):
+    _, later = round_trips(inferring, requests, duck, name)
     assert later == 1
 
 
@@ -221,14 +226,17 @@ def test_every_request_of_a_call_carries_the_tag_of_its_phase(own, requests, duc
     assert tags == ["test:measurement"]
 
 
-def test_the_ids_of_all_that_was_sent_are_told_once(own, requests, duck):
-    session, _ = own
+def test_the_service_knows_what_was_executed_by_the_same_id(own, duck):
+    session, connection = own
     statement = statement_of(FRAMES, "skewed_key_any")
-    requests.clear()
-    session.prepare(statement)(in_order(statement, values_of(duck, OPERATIONS["skewed_key_any"], 1)))
-    ids = session.query_id().split(",")
-    assert len(ids) == len(set(ids)) == len(requests)
+    values = in_order(statement, values_of(duck, OPERATIONS["skewed_key_any"], 1))
+    session.enter("measurement")
+    session.prepare(statement)(values)
+    told = session.query_id()
     assert session.query_id() is None
+    history = "SELECT query_id, query_tag FROM TABLE(information_schema.query_history_by_session())"
+    known = {query_id: tag for query_id, tag in connection.cursor().execute(history).fetchall() if query_id == told}
+    assert known == {told: "test:measurement"}
 
 
 # ---- a session like any other ----
@@ -293,29 +301,25 @@ def test_changes_run_as_sql_and_answer_alike(own, duck, name):
 
 
 def test_an_error_is_judged_by_the_connectors_own(own):
-    from snowflake.connector.errors import ProgrammingError
-
-    session, plain = own
+    session, _ = own
     pipeline = 'def pipeline(table, value):\n    return table("missing")\n'
     for statement in (Statement(sql="SELECT * FROM missing"), Statement(sql="", pipeline=pipeline)):
         with pytest.raises(Exception, match=r"(?i)missing") as caught:
             session.prepare(statement)([])
         assert session.classify(caught.value) is ErrorClass.FATAL
-        assert isinstance(plain.classified[-1], ProgrammingError)
         assert session.sqlstate(caught.value) == "42S02"
 
 
 def test_a_mistake_in_a_pipeline_is_fatal_and_a_closed_session_is_gone(own):
-    session, plain = own
+    session, connection = own
     wrong = 'def pipeline(table, value):\n    orders = table("orders")\n    return orders.select(orders["no_such"])\n'
     with pytest.raises(Exception, match="no_such") as caught:
         session.prepare(Statement(sql="", pipeline=wrong))([])
     assert session.classify(caught.value) is ErrorClass.FATAL
-    plain.connection.close()
+    connection.close()
     with pytest.raises(Exception, match="closed") as caught:
         session.prepare(Statement(sql="SELECT 1"))([])
     assert session.classify(caught.value) is ErrorClass.DISCONNECTED
-    assert plain.classified == []
 
 
 def test_ids_that_nobody_asks_for_are_not_kept_for_ever(own, monkeypatch):
@@ -337,8 +341,8 @@ def test_two_sessions_of_a_process_do_not_disturb_each_other(port, duck):
 def test_closing_twice_leaves_nothing_open(port):
     from snowflake.snowpark import session as registry
 
-    session, plain = opened(port)
+    session, connection = opened(port)
     session.close()
     session.close()
-    assert plain.connection.is_closed()
+    assert connection.is_closed()
     assert session._snowpark not in registry._active_sessions

@@ -66,8 +66,9 @@ class SnowparkSession(Session):
         self._snowpark: Snowpark = Snowpark.builder.configs({"connection": connection}).create()
         if reduce_describes:
             self._snowpark.reduce_describe_query_enabled = True
-        # Snowpark gives the id of a statement to its listeners only. Describes are statements too: their time counts.
-        self._history: QueryHistory = self._snowpark.query_history(include_describe=True, include_error=True)
+        # Snowpark gives the id of a statement to its listeners only. Those of the describes are left out: the service's
+        # history holds what was executed.
+        self._history: QueryHistory = self._snowpark.query_history(include_error=True)
         self._tables: dict[str, DataFrame] = {}
 
     def prepare(self, statement: Statement) -> Call:
@@ -112,7 +113,7 @@ class SnowparkSession(Session):
         return {"QUERY_TAG": self._tag()}
 
     def query_id(self) -> str | None:
-        """The ids of all that was sent since this was asked last, schemas included, and by the plain session."""
+        """The ids of what was executed since this was asked last, here and by the plain session."""
         ids = [query.query_id for query in self._history.queries if query.query_id]
         self._history.queries.clear()
         plain = self._plain.query_id()
