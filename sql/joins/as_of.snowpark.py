@@ -17,10 +17,15 @@ def pipeline(table, value):
         table("payouts")
         .select("company_id", "paid_on", "status", F.row_number().over(of_the_day).alias("place"))
         .filter(F.col("place") == 1)
-        .select("company_id", F.to_timestamp_ntz("paid_on").alias("paid_at"), "status")
+        .select(
+            F.col("company_id").alias("paid_company"), F.col("paid_on").cast("timestamp_ntz").alias("paid_at"), "status"
+        )
     )
     latest = refunded.join(
-        payouts, on="company_id", how="asof", match_condition=refunded["ordered_at"] >= payouts["paid_at"]
+        payouts,
+        on=refunded["company_id"] == payouts["paid_company"],
+        how="asof",
+        match_condition=refunded["ordered_at"] >= payouts["paid_at"],
     )
     return (
         latest.group_by(F.coalesce(F.col("status"), F.lit("none")).alias("latest_payout"))

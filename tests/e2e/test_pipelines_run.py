@@ -82,3 +82,10 @@ def test_a_wrong_pipeline_ends_before_anything_is_touched(mine, home, tmp_path):
     assert done.returncode == 2
     assert "points/read_by_key.relation.py, line 2: the operation has no parameter 'order'" in done.stderr
     assert not (tmp_path / "outputs").exists()
+
+
+def test_a_check_plans_the_sql_and_runs_no_pipeline(mine, home, tmp_path):
+    (mine / "sql/points/read_by_key.relation.py").write_text(f"raise SystemExit('it was run')\n{PIPELINE}")
+    done = asked("plan", mine, home, tmp_path, "--check")
+    assert done.returncode == 0, done.stderr
+    assert "check: read_by_key, statement 1: ok" in done.stderr

@@ -20,6 +20,13 @@ Pipeline: TypeAlias = "Callable[[Callable[[str], DataFrame], Callable[[str], Val
 """`def pipeline(table, value)` of a file beside a template: gives the DataFrame whose rows are the answer."""
 
 
+KEPT_IDS = 1_000
+"""How many query ids are kept at most for somebody who never asks."""
+
+DEAD_SESSION = ("1402", "1404")
+"""What Snowpark's own errors say of a session that has expired, or is closed."""
+
+
 class SnowparkSession(Session):
     """Snowpark over a connection that is open already, beside the plain session on the same connection.
 
@@ -59,8 +66,9 @@ class SnowparkSession(Session):
         self._snowpark: Snowpark = Snowpark.builder.configs({"connection": connection}).create()
         if reduce_describes:
             self._snowpark.reduce_describe_query_enabled = True
-        # Snowpark gives the id of a statement to its listeners only. Describes are statements too: their time counts.
-        self._history: QueryHistory = self._snowpark.query_history(include_describe=True, include_error=True)
+        # Snowpark gives the id of a statement to its listeners only. Those of the describes are left out: the service's
+        # history holds what was executed.
+        self._history: QueryHistory = self._snowpark.query_history(include_error=True)
         self._tables: dict[str, DataFrame] = {}
 
     def prepare(self, statement: Statement) -> Call:
@@ -100,10 +108,12 @@ class SnowparkSession(Session):
 
     def _statement_params(self) -> dict[str, str]:
         """A dictionary for each statement, since Snowpark writes into it."""
+        if len(self._history.queries) > KEPT_IDS:
+            self._history.queries.clear()
         return {"QUERY_TAG": self._tag()}
 
     def query_id(self) -> str | None:
-        """The ids of all that was sent since this was asked last, schemas included, and by the plain session."""
+        """The ids of what was executed since this was asked last, here and by the plain session."""
         ids = [query.query_id for query in self._history.queries if query.query_id]
         self._history.queries.clear()
         plain = self._plain.query_id()
@@ -137,8 +147,13 @@ class SnowparkSession(Session):
         self._plain.rollback()
 
     def classify(self, error: Exception) -> ErrorClass:
-        """What the connector's error means that Snowpark carries along."""
-        return self._plain.classify(_of_the_connector(error))
+        """What the connector's error means that Snowpark carries along; Snowpark's own are mistakes in a pipeline."""
+        from snowflake.snowpark.exceptions import SnowparkClientException
+
+        inner = _of_the_connector(error)
+        if isinstance(inner, SnowparkClientException):
+            return ErrorClass.DISCONNECTED if inner.error_code in DEAD_SESSION else ErrorClass.FATAL
+        return self._plain.classify(inner)
 
     def sqlstate(self, error: Exception) -> str | None:
         """The SQLSTATE of the connector's error."""

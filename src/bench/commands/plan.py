@@ -81,7 +81,8 @@ def check(config: RunConfig, plan: Plan) -> int:
         ddl = _schema(config, plan) if missing and backend.capabilities.transactional_ddl else ()
         for operation in plan.operations:
             for position, statement in enumerate(operation.statements, start=1):
-                reason = _refusal(session, ddl, replace(statement, sql=f"{explain} {statement.sql}", returns_rows=True))
+                explained = replace(statement, sql=f"{explain} {statement.sql}", returns_rows=True, pipeline="")
+                reason = _refusal(session, ddl, explained)
                 refused += bool(reason)
                 say(f"check: {operation.name}, statement {position}: {reason or 'ok'}")
     return FAILED if refused else 0
