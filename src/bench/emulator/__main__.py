@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-LOCK_LIMIT_S = 20.0
+LOCK_LIMIT_S = 5.0
 """How long a predecessor that was told to end may take."""
 
 

@@ -95,8 +95,7 @@ def simplify_copy(tree: exp.Expr) -> exp.Expr:
     kept = []
     for option in tree.args.get("params") or []:
         name = option.this.name.upper()
-        off = option.expression is not None and option.expression.name.upper() in ("FALSE", "")
-        is_off = name in SWITCHED_OPTIONS and (off or option.expression == exp.false())
+        is_off = name in SWITCHED_OPTIONS and option.expression == exp.false()
         if name not in HARMLESS_OPTIONS and not is_off:
             kept.append(option)
     tree.set("params", kept)
