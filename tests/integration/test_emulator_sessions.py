@@ -139,6 +139,9 @@ def test_a_timeout_of_the_session(ask):
     assert (error.value.errno, error.value.sqlstate) == (630, "57014")
     assert 1 <= time.monotonic() - before < 1 + SOON_S
     ask("alter session unset statement_timeout_in_seconds")
+    with pytest.raises(ProgrammingError) as error:
+        ask.connection.cursor().execute(LONG, _statement_params={"STATEMENT_TIMEOUT_IN_SECONDS": 1})
+    assert error.value.errno == 630
     assert ask("select 1") == [(1,)]
 
 
@@ -158,10 +161,10 @@ def test_what_waits_behind_a_statement_is_cancelled_too(connect, ask):
 
 
 def test_another_session_ends_this_one(connect, ask):
-    ask("create table t (a int)")
+    ask("create table t as select 0 as a")
     victim = connect(schema=ask.schema)
     victim.cursor().execute("begin")
-    victim.cursor().execute("insert into t values (1)")
+    victim.cursor().execute("update t set a = 1")
     wait = start(victim.cursor(), LONG)
     ask(f"select system$abort_session({victim.session_id})")
     assert wait() == (390111, "08001")
@@ -170,7 +173,8 @@ def test_another_session_ends_this_one(connect, ask):
         victim.cursor().execute("select 1")
     assert (error.value.errno, error.value.sqlstate) == (390111, "08001")
     assert time.monotonic() - before < SOON_S
-    assert ask("update t set a = 2") == [(0, 0)]
+    assert ask("update t set a = a + 2") == [(1, 0)]
+    assert ask("select a from t") == [(2,)]
 
 
 def test_many_sessions_at_once(connect, ask):

@@ -43,6 +43,18 @@ def test_hybrid_tables_enforce_their_keys(ask):
     assert ask("update child set v = v + 1 where id = 1") == [(1, 0)]
 
 
+def test_a_hybrid_table_made_from_a_query_has_its_keys(ask):
+    ask(
+        "create hybrid table h (id int primary key, v varchar) as "
+        "select seq4(), ? from table(generator(rowcount => 3))",
+        "x",
+    )
+    assert ask("select count(*), min(v) from h") == [(3, "x")]
+    assert refused(ask, "insert into h values (1, 'y')") == (200001, "22000")
+    assert refused(ask, "create hybrid table g (id int primary key) as select 1 from h") == (200001, "22000")
+    assert refused(ask, "select * from g") == (2003, "42S02")
+
+
 def test_a_hybrid_table_needs_a_primary_key(ask):
     assert refused(ask, "create hybrid table h (id int)") == (391480, "42601")
     assert refused(ask, "alter table nowhere cluster by (id)") == (2003, "02000")

@@ -25,11 +25,6 @@ SWITCHED_OPTIONS = ("FORCE", "PURGE")
 """Options of COPY that fakesnow takes for set whatever they are set to."""
 
 
-def directory() -> Path:
-    """Where the files of all stages lie, for as long as the process lives."""
-    return Path(stage.LOCAL_BUCKET_PATH)
-
-
 def answer(session: Session, statement: Statement) -> Result | None:
     """The result of REMOVE or DROP STAGE, None for any other statement.
 
