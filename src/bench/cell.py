@@ -116,7 +116,8 @@ class _Measurement:
                 workload = self._prepare(backend, database)
                 self._verify(database, workload)
                 if config.plans and backend.capabilities.answers:
-                    self.observation.plans(database, workload, config.seed)
+                    self.observation.plans(database, workload, config.seed, self.progress.advance)
+                    self.progress.finish()
                 if config.cold:
                     database.drop_caches()
                     self._say("caches: emptied before the load")

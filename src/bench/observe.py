@@ -52,9 +52,15 @@ class Observation:
     """The server's numbers of the sessions that carried the load."""
     _before: Counted | None = None
 
-    def plans(self, database: Database, workload: Workload, seed: int) -> None:
-        """Have each operation planned and executed once with fixed parameters; what it changes is rolled back."""
-        for rendered, operation in zip(self.operations, workload.asked, strict=True):
+    def plans(
+        self, database: Database, workload: Workload, seed: int, advance: Callable[[str, int, int], None]
+    ) -> None:
+        """Have each operation planned and executed once with fixed parameters; what it changes is rolled back.
+
+        `advance` takes (what is going on, operations done, operations in all).
+        """
+        for done, (rendered, operation) in enumerate(zip(self.operations, workload.asked, strict=True)):
+            advance("plans", done, len(self.operations))
             taken: dict[int, str] = {}
             with self._asking(f"plan '{rendered.name}'"), database.session() as session:
                 _take_plans(session, rendered, workload, streams.fixed_parameters(operation, seed), taken)

@@ -272,7 +272,7 @@ def plans_of(writer, name):
 
 def test_each_statement_is_planned_once_and_changes_are_rolled_back(writer):
     database = Planning()
-    observation(writer).plans(database, WORKLOAD, 42)
+    observation(writer).plans(database, WORKLOAD, 42, lambda *_: None)
     assert database.log == [
         "plan SELECT 1", "call SELECT 1", "plan SELECT 2", "call SELECT 2", "begin", "plan UPDATE t", "rollback"
     ]  # fmt: skip
@@ -285,7 +285,7 @@ def test_each_statement_is_planned_once_and_changes_are_rolled_back(writer):
 
 def test_an_operation_that_cannot_be_planned_is_one_warning(writer):
     database = Planning(broken="SELECT 2")
-    observation(writer).plans(database, WORKLOAD, 42)
+    observation(writer).plans(database, WORKLOAD, 42, lambda *_: None)
     assert [plan["statement"] for plan in plans_of(writer, "read")] == [0]
     assert plans_of(writer, "write")
     assert read_manifest(writer.directory)["warnings"] == ["the engine did not plan 'read': no plan here"]
@@ -303,7 +303,7 @@ class Looping(Workload):
 def test_a_workload_with_logic_of_its_own_gets_rows_and_one_plan_per_statement(writer):
     database = Planning()
     looping = Looping(name="w", operations=(Operation(name="read", template="r.sql.j2"),))
-    observation(writer, READ).plans(database, looping, 42)
+    observation(writer, READ).plans(database, looping, 42, lambda *_: None)
     assert database.log.count("plan SELECT 2") == 1
     assert database.log.count("call SELECT 2") == 3
     assert len(plans_of(writer, "read")) == 2
