@@ -122,7 +122,8 @@ class _Measurement:
                 self._verify(database, workload)
                 self._keep_pipelines(database, workload)
                 if config.plans and backend.capabilities.answers:
-                    self.observation.plans(database, workload, config.seed)
+                    self.observation.plans(database, workload, config.seed, self.progress.advance)
+                    self.progress.finish()
                 if config.cold:
                     database.drop_caches()
                     self._say("caches: emptied before the load")

@@ -328,6 +328,10 @@ class Backend(ABC):
         """
         return _as_it_is(self)
 
+    def revisit(self, data: str, home: Path, say: Say) -> AbstractContextManager[Backend]:
+        """As `provision`, but only to ask something after a run: whatever costs money while it is up stays as it is."""
+        return self.provision(data, home, say)
+
     @abstractmethod
     def open(self, namespace: Namespace) -> Database:
         """Open the engine in this process; sessions see the tables of `namespace` by their bare names.
