@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.backends.base import Backend, Capabilities, Database, Session
 from bench.model import ComputeFacts, CountedRows, ErrorClass, Namespace
@@ -123,7 +123,7 @@ class KnownBackend(Backend):
     faulty_driver: bool = False
     """An error of the engine is met by a mistake in the driver."""
     die_on_open: str = ""
-    runs_on: ComputeFacts = ComputeFacts()
+    runs_on: ComputeFacts = field(default_factory=ComputeFacts)
     """What the description says of what is billed."""
     told: ComputeFacts | None = None
     """What the open engine says of it."""
