@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
+from bench.costs import comparisons, run_notes, sweep_notes
 from bench.errors import ConfigError, nearest
 from bench.results import Run
 from bench.stats import Doubt
@@ -110,7 +111,7 @@ def _run_page(run: Run) -> Page:
         title=f"{key.backend} · {key.dataset} · {key.workload} · {key.load}" + _emulated(rows),
         lines=(*_standing(run), *_load(run), _answers(run)),
         grids=(_operations(rows),) if rows else (),
-        notes=tuple(dict.fromkeys([*_notes(rows), *_errors(run), *_warnings(run)])),
+        notes=tuple(dict.fromkeys([*_notes(rows), *run_notes(run), *_errors(run), *_warnings(run)])),
     )
 
 
@@ -207,7 +208,7 @@ def _sweep_page(sweep: Sweep) -> Page:
     return Page(
         title=f"Sweep {sweep.directory.name}: {done} of {_of(len(states), 'cell')} done",
         grids=(*_side_by_side(rows), cells),
-        notes=(*_notes(rows), *(f"Warning: {text}" for text in sweep.unreadable)),
+        notes=(*_notes(rows), *sweep_notes(sweep), *(f"Warning: {text}" for text in sweep.unreadable)),
     )
 
 
@@ -313,6 +314,7 @@ def _document(results: Run | Sweep) -> Mapping[str, object]:
             "stage": results.stage,
             "errors": results.manifest.get("errors", []),
             "warnings": results.manifest.get("warnings", []),
+            "cost": results.manifest.get("cost"),
             "operations": results.table("summary").to_pylist() if results.has("summary") else [],
         }
     states = [_state(results, cell) for cell in results.cells]
@@ -320,6 +322,7 @@ def _document(results: Run | Sweep) -> Mapping[str, object]:
         "directory": str(results.directory),
         "cells": [dict(zip(("cell", "status", "message"), state, strict=True)) for state in states],
         "warnings": list(results.unreadable),
+        "break_even": [each.document() for each in comparisons(results)],
         "operations": results.summaries().to_pylist(),
     }
 

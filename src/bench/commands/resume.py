@@ -46,9 +46,7 @@ def _budget(words: Sequence[str]) -> Budget:
     for word in words:
         key, _, value = word.partition("=")
         if not key.startswith("budget.") or not value:
-            raise ConfigError(
-                f"'{word}' cannot be changed when a run is resumed; only budget.… can, start anew instead"
-            )
+            raise ConfigError(f"'{word}' cannot be set when a run is resumed; only budget.… can, start anew instead")
         try:
             limits[key.removeprefix("budget.")] = json.loads(value)
         except ValueError:
