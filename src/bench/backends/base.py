@@ -265,7 +265,7 @@ class Database(ABC):
     def compute_facts(self, namespace: Namespace) -> ComputeFacts | None:
         """What is billed for, as the engine tells it once the data are in; None: no more than `Backend.compute`.
 
-        Asked once per run, outside of the measurement, and after it once more where row storage is billed by use.
+        Asked once per run, outside of the measurement. What the role may not see is None, and raises nothing.
         """
         return None
 
