@@ -101,3 +101,18 @@ def test_bad_input_touches_nothing(words, sentence, home, tmp_path):
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_a_single_run_that_failed_counts_when_it_is_resumed(home, tmp_path):
+    words = ("backend=null", "backend.fail_every=1", "dataset=tiny", "workload=points", "load=quick")
+    failed = bench(*words, home=home, cwd=tmp_path)
+    assert failed.returncode == 1, failed.stderr
+    run = only_run(tmp_path)
+    before = (run / "manifest.json").read_bytes()
+    refused = bench("resume", str(run), "budget.max_s=2", home=home, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "budget.max_s=2 would be exceeded" in refused.stderr
+    assert (run / "manifest.json").read_bytes() == before
+    bench("resume", str(run), "budget.max_s=100", home=home, cwd=tmp_path)
+    content = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    assert content["spent_before"]["seconds"] > 1

@@ -4,7 +4,7 @@ import json
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.budget import Budget, Spending
@@ -40,6 +40,7 @@ def test_which_limit_would_be_exceeded(budget, spent_so_far, estimate, sentence)
     assert bool(found) == bool(sentence)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1e6), st.floats(0, 1e6), st.floats(0, 1e6))
 def test_what_does_not_exceed_one_budget_does_not_exceed_a_larger_one(limit, before, after):
     amounts = Spending(seconds=before), Spending(seconds=after)
