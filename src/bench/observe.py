@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.backends.base import Backend, Database, Session
-    from bench.model import Namespace, RenderedOperation, Row, StatementStats
+    from bench.model import ComputeFacts, Namespace, RenderedOperation, Row, StatementStats
     from bench.results import RunWriter
     from bench.results.server import SampleCount
     from bench.workload import Params, Workload
@@ -73,6 +73,13 @@ class Observation:
                         for position, text in texts.items()
                     ],
                 )
+
+    def compute(self, database: Database, namespace: Namespace) -> ComputeFacts | None:
+        """What the engine tells of what is billed; None where it refuses."""
+        found = None
+        with self._asking("tell what is billed"):
+            found = database.compute_facts(namespace)
+        return found
 
     def before(self, database: Database) -> None:
         """Read the counters; everything that is sent by then, plans included, is not in the difference."""
