@@ -76,10 +76,9 @@ class Observation:
 
     def compute(self, database: Database, namespace: Namespace) -> ComputeFacts | None:
         """What the engine tells of what is billed; None where it refuses."""
-        found = None
         with self._asking("tell what is billed"):
-            found = database.compute_facts(namespace)
-        return found
+            return database.compute_facts(namespace)
+        return None
 
     def before(self, database: Database) -> None:
         """Read the counters; everything that is sent by then, plans included, is not in the difference."""
