@@ -118,11 +118,12 @@ class _Measurement:
             self.meter.opened(backend.compute)
             with backend.open(self.plan.namespace) as database:
                 workload = self._prepare(backend, database)
-                self.meter.data_ready(database.compute_facts(self.plan.namespace))
+                self.meter.data_ready(self.observation.compute(database, self.plan.namespace))
                 self._verify(database, workload)
                 self._keep_pipelines(database, workload)
                 if config.plans and backend.capabilities.answers:
-                    self.observation.plans(database, workload, config.seed)
+                    self.observation.plans(database, workload, config.seed, self.progress.advance)
+                    self.progress.finish()
                 if config.cold:
                     database.drop_caches()
                     self._say("caches: emptied before the load")

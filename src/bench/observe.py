@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.backends.base import Backend, Database, Session
-    from bench.model import Namespace, RenderedOperation, Row, StatementStats
+    from bench.model import ComputeFacts, Namespace, RenderedOperation, Row, StatementStats
     from bench.results import RunWriter
     from bench.results.server import SampleCount
     from bench.workload import Params, Workload
@@ -38,8 +38,8 @@ class Counted:
 
     at: datetime
     server: Mapping[str, float]
-    statements: Mapping[str, StatementStats]
-    """By `Database.statement_key`."""
+    statements: Mapping[str, StatementStats] | None
+    """By `Database.statement_key`; None: refused."""
 
 
 @dataclass(kw_only=True)
@@ -52,9 +52,15 @@ class Observation:
     """The server's numbers of the sessions that carried the load."""
     _before: Counted | None = None
 
-    def plans(self, database: Database, workload: Workload, seed: int) -> None:
-        """Have each operation planned and executed once with fixed parameters; what it changes is rolled back."""
-        for rendered, operation in zip(self.operations, workload.asked, strict=True):
+    def plans(
+        self, database: Database, workload: Workload, seed: int, advance: Callable[[str, int, int], None]
+    ) -> None:
+        """Have each operation planned and executed once with fixed parameters; what it changes is rolled back.
+
+        `advance` takes (what is going on, operations done, operations in all).
+        """
+        for done, (rendered, operation) in enumerate(zip(self.operations, workload.asked, strict=True)):
+            advance("plans", done, len(self.operations))
             taken: dict[int, str] = {}
             with self._asking(f"plan '{rendered.name}'"), database.session() as session:
                 _take_plans(session, rendered, workload, streams.fixed_parameters(operation, seed), taken)
@@ -67,6 +73,12 @@ class Observation:
                         for position, text in texts.items()
                     ],
                 )
+
+    def compute(self, database: Database, namespace: Namespace) -> ComputeFacts | None:
+        """What the engine tells of what is billed; None where it refuses."""
+        with self._asking("tell what is billed"):
+            return database.compute_facts(namespace)
+        return None
 
     def before(self, database: Database) -> None:
         """Read the counters; everything that is sent by then, plans included, is not in the difference."""
@@ -98,14 +110,14 @@ class Observation:
             },
             observed={"since": before.at.isoformat(), "until": after.at.isoformat(), "sessions": numbers},
         )
-        if before.statements or after.statements:
-            self._write_statements(database, before, after)
+        if before.statements is not None and after.statements:
+            self._write_statements(database, before.statements, after.statements)
         with self._asking("show its history"):
             self._write_history(database, numbers, before.at, after.at)
 
     def _count(self, database: Database) -> Counted:
         counters: Mapping[str, float] = {}
-        statements: Mapping[str, StatementStats] = {}
+        statements: Mapping[str, StatementStats] | None = None
         at = datetime.now(UTC)
         with self._asking("show its counters"):
             counters = dict(database.server_stats())
@@ -114,24 +126,25 @@ class Observation:
             statements = server.by_key(stats, [database.statement_key(one.sql) for one in stats])
         return Counted(at=at, server=counters, statements=statements)
 
-    def _write_statements(self, database: Database, before: Counted, after: Counted) -> None:
+    def _write_statements(
+        self, database: Database, before: Mapping[str, StatementStats], after: Mapping[str, StatementStats]
+    ) -> None:
+        """Put what was counted beside our samples; what the engine cannot tell apart is left null."""
         keys = {
             (operation.name, position): database.statement_key(statement.sql)
             for operation in self.operations
             for position, statement in enumerate(operation.statements)
         }
-        told_apart = Counter(keys.values())
-        shared = sorted({operation for (operation, _), key in keys.items() if told_apart[key] > 1})
-        if shared:
-            self.writer.warn(
-                f"the engine counts statements of {', '.join(shared)} as one, for they have the same text; "
-                "their counters are left out of the table 'server'"
-            )
+        apart = Counter(keys.values())
         counted = {
-            place: server.difference(before.statements.get(key), after.statements.get(key))
-            for place, key in keys.items()
-            if told_apart[key] == 1
+            place: server.difference(before.get(key), after.get(key)) for place, key in keys.items() if apart[key] == 1
         }
+        together = {
+            key: tuple(dict.fromkeys(operation for (operation, _), other in keys.items() if other == key))
+            for key in keys.values()
+            if apart[key] > 1
+        }
+        self.writer.update(counted_as_one=sorted(set(together.values())))
         samples = server.sample_counts(open_run(self.writer.directory).samples(server.COUNTED_COLUMNS))
         self._warn_of_lost_counters(counted, samples)
         self.writer.write_rows("server", server.server_rows(self.operations, counted, samples, repetition=0))

@@ -179,7 +179,7 @@ def test_sessions_work_in_threads_of_their_own(engine, name):
 
 def test_a_session_knows_its_number(engine, session, other, name):
     if not engine.case.knows_its_number:
-        assert session.number() is None
+        assert session.number() is None or "," in session.number()  # those of a pool
         return
     assert session.number() == str(engine.call(session, engine.case.session_number_sql)[0][0])
     assert session.number() != other.number()

@@ -157,9 +157,24 @@ def test_client_credentials_fetch_a_token_first(stub, account):
 
 
 def test_client_credentials_that_the_identity_provider_refuses(stub, account):
-    with pytest.raises(ConnectError, match="OAuth client credentials"):
+    with pytest.raises(ConnectError, match=r"credentials\): the identity provider gives no token; check .* \(250006\)"):
         log_in(account(client_credentials(stub, client_secret_env="BENCH_T_PASSWORD")))
     assert not stub.logins
+
+
+def test_an_identity_provider_that_does_not_answer(stub, account):
+    with pytest.raises(ConnectError, match=r"credentials\): the identity provider does not answer; check"):
+        log_in(account(client_credentials(stub, token_request_url="http://127.0.0.1:9/token")))
+    assert not stub.logins
+
+
+@pytest.mark.parametrize("code", [390303, 390318])
+def test_a_fetched_token_that_is_refused_is_fetched_once_more(stub, account, code):
+    """By the driver; what it raises then is none of its errors."""
+    stub.refuse = (code, "No.")
+    with pytest.raises(ConnectError, match=rf"the OAuth token is .*; fetch a new one \({code}\)"):
+        log_in(account(client_credentials(stub)))
+    assert len(stub.token_requests) == 2
 
 
 def test_a_passcode(stub, account):
@@ -188,7 +203,7 @@ def test_what_every_session_asks_for(stub, account):
     connection = log_in(account(Password(password_env="BENCH_T_PASSWORD"), **asked), QUERY_TAG="bench", LOCK_TIMEOUT=5)
     sent = stub.logins[0]
     assert sent["CLIENT_ENVIRONMENT"]["APPLICATION"] == "bench"
-    assert sent["CLIENT_ENVIRONMENT"]["PLATFORM"] == []
+    assert connection._platform_detection_timeout_seconds == 0.0
     assert sent["CLIENT_ENVIRONMENT"]["LOGIN_TIMEOUT"] == 20
     expected = {
         "QUERY_TAG": "bench",

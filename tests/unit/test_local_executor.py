@@ -47,6 +47,11 @@ def test_every_client_of_every_process_is_heard_and_all_lie_on_one_clock():
     finished = [message.facts for message in received if isinstance(message, Finished)]
     assert {batch.chunk.client for batch in batches} == {0, 1, 2}
     assert sorted(facts.clients for facts in finished) == [1, 2]
+    # Each process of this engine counts its sessions from 0.
+    assert sorted(message.session_numbers for message in received if isinstance(message, Finished)) == [
+        ("0",),
+        ("0", "1"),
+    ]
     assert all(facts.cpu_s > 0 and facts.rss_bytes > 10**7 for facts in finished)
     starts = [int(start) for batch in batches for start in batch.chunk.table()[:, 3]]
     assert before_ns < window.start_ns <= min(starts)

@@ -153,6 +153,11 @@ def test_a_client_whose_connection_dies_goes_on_with_a_new_one():
     statuses = Counter(STATUSES[code] for code in samples["status"])
     assert statuses["error"] >= 2, "each new session fails once in this engine"
     assert crew.clients[0].errors.known[0].error_class is ErrorClass.DISCONNECTED
+    known = [int(number) for number in crew.session_numbers]
+    assert known == list(range(len(known)))
+    assert statuses["error"] <= len(known) <= statuses["error"] + 1, (
+        "the last one may have come too late to be replaced"
+    )
 
 
 @pytest.mark.parametrize("load", [{"duration_s": 0.3}, {"duration_s": 0, "iterations": 5, "drain_s": 0.3}])

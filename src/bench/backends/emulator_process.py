@@ -31,6 +31,7 @@ class EmulatorProcess:
     Args:
         data: Directory that keeps the data between runs, for one process at a time; None keeps them in memory.
         start_limit_s: How long it may take until it answers.
+        patience_s: After how long a statement that still runs is answered with "ask again"; None leaves it at 40 s.
 
     Example:
         >>> with EmulatorProcess(data=Path(".bench/emulator")) as emulator:  # doctest: +SKIP
@@ -39,8 +40,11 @@ class EmulatorProcess:
         ...     )
     """
 
-    def __init__(self, *, data: Path | None = None, start_limit_s: float = START_LIMIT_S) -> None:
+    def __init__(
+        self, *, data: Path | None = None, start_limit_s: float = START_LIMIT_S, patience_s: float | None = None
+    ) -> None:
         self.data = data.absolute() if data else None
+        self.patience_s = patience_s
         self.start_limit_s = start_limit_s
         self.port = 0
         """On 127.0.0.1, known after the start."""
@@ -98,6 +102,8 @@ class EmulatorProcess:
         command = [sys.executable, "-m", "bench.emulator"]
         if self.data:
             command += ["--data", str(self.data)]
+        if self.patience_s is not None:
+            command += ["--patience-s", str(self.patience_s)]
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the process runs
         self._process = subprocess.Popen(
             command,

@@ -118,6 +118,7 @@ class SnowflakeBackend(Account, Backend):
             cold=True,
             explain="EXPLAIN USING TEXT ",
             server_timing=True,
+            enrich=True,
             emulated=self.emulated,
         )
 

@@ -1,7 +1,7 @@
 """Where to log in: what the configuration says, and what the user's own connections.toml says.
 
 The files are found and read by the driver itself (`CONFIG_MANAGER`), so that a connection means here what it means to
-every other tool of Snowflake. It reads them once per process.
+every other tool of Snowflake.
 """
 
 from __future__ import annotations
@@ -93,10 +93,11 @@ def find_connection(account: Account) -> Connection:
     Raises:
         ConfigError: It is not there, or its file cannot be used; or nothing says where to log in.
     """
+    # Also where the files are not used here: the driver reads them with each login, and refuses it with them.
+    connections, default, notes = _read()
     if not account.connection and (account.account or account.host):
         # The default connection's secret is not for an account that it does not know.
-        return Connection()
-    connections, default, notes = _read()
+        return Connection(notes=notes)
     name = account.connection or default
     if name in connections:
         return Connection(name=name, parameters=_plain(connections[name], name), notes=notes)
@@ -129,6 +130,8 @@ def _read() -> tuple[Mapping[str, object], str, tuple[str, ...]]:
         raise ConfigError(problem, key="connection")
     if not isinstance(connections, Mapping):
         raise ConfigError(f"{_files()[1]} holds no tables such as [name]", key="connection")
+    # Said once by our caller; the driver would say it with each login.
+    warnings.filterwarnings("ignore", message="Bad owner or permissions", category=UserWarning)
     return connections, str(default), _notes() if caught else ()
 
 

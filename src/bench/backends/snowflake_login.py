@@ -26,7 +26,6 @@ from bench.backends.snowflake_auth import (
     Parameters,
     check_browser,
     from_file,
-    secrets_in,
 )
 from bench.backends.snowflake_key import decrypted_key
 from bench.errors import ConfigError, ConnectError, MissingDriverError
@@ -59,6 +58,8 @@ class Login:
     interactive: bool
     parameters: Parameters = field(repr=False)
     """The driver's keyword arguments."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of connections.toml, one sentence each."""
 
     def connect(self) -> SnowflakeConnection:
         """A new connection, on which each statement commits by itself.
@@ -72,16 +73,11 @@ class Login:
         with contextlib.redirect_stdout(sys.stderr) if self.interactive else contextlib.nullcontext():
             connection = attempt.run(self.deadline_s)
         if connection is None:
-            raise ConnectError(self._clean(attempt.refusal(self.where, self.deadline_s)))
+            raise ConnectError(attempt.refusal(self.where, self.deadline_s))
         if missing := refusals.missing(connection, self.parameters):
             connection.close(retry=False)
             raise ConnectError(f"{self.where}: {missing}")
         return connection
-
-    def _clean(self, text: str) -> str:
-        for secret in secrets_in(self.parameters):
-            text = text.replace(secret, "***")
-        return text
 
     def __reduce__(self) -> str:
         raise TypeError("a login holds secrets and stays in its process; pass the account on instead")
@@ -110,9 +106,10 @@ def make_login(account: Account, *, session_parameters: SessionParameters, param
         known = {key: value for key, value in known.items() if key not in OWN_KEYS} | account.auth.parameters()
     else:
         known |= _own_secrets(known, connection.name)
+    if account.account:
+        # They say where the connection's own account is.
+        known = {key: value for key, value in known.items() if key not in ("host", "region")}
     known |= account.given
-    if account.account and not account.host:
-        known.pop("host", None)
     _complete(known, account)
     known["session_parameters"] = _session(known.get("session_parameters"), session_parameters)
     interactive = account.auth.interactive if account.auth else _waits_for_somebody(known)
@@ -121,6 +118,7 @@ def make_login(account: Account, *, session_parameters: SessionParameters, param
         deadline_s=max(account.connect_timeout_s, BROWSER_WAIT_S if interactive else 0),
         interactive=interactive,
         parameters=_bounds(account.connect_timeout_s) | known | _house_rules(paramstyle),
+        notes=connection.notes,
     )
 
 
@@ -245,7 +243,8 @@ class _Attempt:
     def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
         self._outcome: queue.SimpleQueue[SnowflakeConnection | Exception] = queue.SimpleQueue()
-        self._given_up = threading.Event()
+        self._handing_over = threading.Lock()
+        self._given_up = False
         self._error: Exception | None = None
         self._waits_for = "the name of the host"
 
@@ -253,11 +252,7 @@ class _Attempt:
         """The connection, or None when it came to nothing."""
         until = time.monotonic() + deadline_s
         threading.Thread(target=self._work, args=(until,), daemon=True, name="login").start()
-        try:
-            outcome = self._outcome.get(timeout=deadline_s)
-        except queue.Empty:
-            self._given_up.set()
-            return None
+        outcome = self._wait(deadline_s)
         if isinstance(outcome, Exception):
             self._error = outcome
             return None
@@ -272,19 +267,29 @@ class _Attempt:
             )
         return refusals.sentence(self._error, where, self._parameters)
 
+    def _wait(self, deadline_s: float) -> SnowflakeConnection | Exception | None:
+        with contextlib.suppress(queue.Empty):
+            return self._outcome.get(timeout=deadline_s)
+        with self._handing_over, contextlib.suppress(queue.Empty):
+            self._given_up = True
+            return self._outcome.get_nowait()
+        return None
+
     def _work(self, until: float) -> None:
         outcome: SnowflakeConnection | Exception
         try:
-            self._greet()
+            self._greet(until)
             outcome = self._log_in(until)
         except Exception as error:  # noqa: BLE001  # the driver raises far more than its own errors; all are reported
             outcome = error
-        if self._given_up.is_set() and not isinstance(outcome, Exception):
+        with self._handing_over:
+            if not self._given_up:
+                self._outcome.put(outcome)
+                return
+        if not isinstance(outcome, Exception):
             outcome.close(retry=False)
-            return
-        self._outcome.put(outcome)
 
-    def _greet(self) -> None:
+    def _greet(self, until: float) -> None:
         """See that somebody listens, which the driver reports with one text for all reasons, after repetitions."""
         from urllib.request import getproxies
 
@@ -293,7 +298,7 @@ class _Attempt:
             return  # the proxy knows the way, and this machine perhaps does not
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         self._waits_for = f"{host}:{port} to answer"
-        socket.create_connection((host, port), timeout=float(str(self._parameters["login_timeout"]))).close()
+        socket.create_connection((host, port), timeout=max(0.1, until - time.monotonic())).close()
 
     def _log_in(self, until: float) -> SnowflakeConnection:
         from snowflake.connector import connect
@@ -305,7 +310,7 @@ class _Attempt:
                 return connect(**copy.deepcopy(self._parameters))
             except Exception as error:
                 # The driver repeats a login once only. A refusal is never repeated: that locks users out.
-                if not refusals.is_passing(error) or time.monotonic() + PAUSE_S > until or self._given_up.is_set():
+                if not refusals.is_passing(error) or time.monotonic() + PAUSE_S > until or self._given_up:
                     raise
                 self._waits_for = "the service, which is not available now"
             time.sleep(PAUSE_S)

@@ -17,7 +17,7 @@ from sqlalchemy.pool import QueuePool
 
 from bench.backends import snowflake_errors
 from bench.backends.base import Call, Session
-from bench.backends.snowflake_session import refuse_isolation, state_of, whole_result
+from bench.backends.snowflake_session import bound, refuse_isolation, state_of, whole_result
 from bench.model import CountedRows, ErrorClass, Row, Statement, Value
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from bench.backends.snowflake_session import SnowflakeDatabase
 
 
-def open_pool(connect: Callable[[], SnowflakeConnection], backend: SnowflakeBackend) -> Pool:
-    """A pool of exactly `backend.pool_size` connections, all of them open.
+def open_pool(connect: Callable[[], SnowflakeConnection], backend: SnowflakeBackend) -> tuple[Pool, list[str]]:
+    """A pool of exactly `backend.pool_size` connections, all of them open, and the service's numbers of their sessions.
 
     Raises:
         ConnectError: One of them cannot be opened.
@@ -48,9 +48,10 @@ def open_pool(connect: Callable[[], SnowflakeConnection], backend: SnowflakeBack
     )
     with ThreadPoolExecutor(min(size, backend.capabilities.parallel_connects), "connect") as threads:
         opened = list(threads.map(lambda _: pool.connect(), range(size)))
+    numbers = [str(cast("SnowflakeConnection", connection.dbapi_connection).session_id) for connection in opened]
     for connection in opened:
         connection.close()
-    return pool
+    return pool, numbers
 
 
 class PooledSession(Session):
@@ -112,6 +113,15 @@ class PooledSession(Session):
         """The service's names of the statements that were sent since this was asked last."""
         return self._trail.taken()
 
+    def number(self) -> str | None:
+        """The service's numbers of all sessions of the pool, with commas between."""
+        return ",".join(self._database.pooled)
+
+    def plan(self, statement: Statement, values: Sequence[Value]) -> str:
+        """The compiled plan; the service does not execute what it explains."""
+        with self._sent(f"EXPLAIN USING JSON {statement.sql}", values) as cursor:
+            return str(cursor.fetchall()[0][0])
+
     def enter(self, phase: str) -> None:
         """Have the query tag say so with every statement from now on."""
         self._trail.enter(phase)
@@ -138,7 +148,7 @@ class PooledSession(Session):
         self._busy = connection
         try:
             cursor = connection.cursor()
-            cursor.execute(text, tuple(values), _statement_params=self._trail.parameters)
+            cursor.execute(text, bound(values), _statement_params=self._trail.parameters)
             self._trail.note(cursor)
             yield cursor
         finally:

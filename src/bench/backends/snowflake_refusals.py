@@ -13,19 +13,26 @@ import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bench.backends.snowflake_auth import Parameters
+from bench.backends.snowflake_auth import Parameters, secrets_in
 from bench.redact import redact_text
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
+    from snowflake.connector.errors import Error
 
 KEY_REMEDY = "set it with ALTER USER … SET RSA_PUBLIC_KEY='…', and compare the fingerprints with DESC USER"
 OBJECTS = ("warehouse", "database", "schema", "role")
 
 REFUSALS: Mapping[int, str] = {
+    # Of the driver itself (errorcode.py), on the way to an identity provider.
+    250003: "the identity provider does not answer; check auth.token_request_url and the network",
+    250006: "the identity provider gives no token; check auth.client_id, the variable that holds the secret, and "
+    "auth.token_request_url",
+    250008: "no browser could be opened; choose another kind in backend.auth",
+    # Of Snowflake.
     390100: "user or password is wrong; check backend.user and the variable that holds the password",  # driver
     390101: "the user is disabled; have an administrator run ALTER USER … SET DISABLED = FALSE",  # memory
-    390102: "the user is locked for a while after too many wrong logins; wait 15 minutes, or ALTER USER … "  # seen
+    390102: "the user is locked for a while after too many wrong logins; wait 15 minutes, or ALTER USER … "  # memory
     "SET MINS_TO_UNLOCK = 0",
     390106: "the password is expired and must be changed in the browser first",  # memory
     390110: "the token kept from the last login is expired; log in again",  # driver
@@ -56,7 +63,8 @@ REFUSALS: Mapping[int, str] = {
     394306: "the login's signature is malformed; check backend.user and backend.account",  # driver
     394400: "the programmatic access token is not valid, expired or of another user; make a new one",  # memory
 }
-NOT_FOUND, FORBIDDEN = 290404, 250001
+NOT_FOUND = 290404
+"""The driver's 290000 and the HTTP status."""
 PASSING = frozenset({250001, 250003, 251011, 251012})
 """Of the driver: failed to connect, failed to request, time over, to be repeated (errorcode.py)."""
 
@@ -98,22 +106,25 @@ def _of_network(error: Exception) -> str:
         return "nobody listens at this address; check backend.host and backend.port"
     if isinstance(error, TimeoutError):
         return "the host does not answer; check backend.host and the firewall"
-    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError | FileNotFoundError | PermissionError):
         return f"the host cannot be reached ({error.strerror or type(error).__name__}); check the network"
     return ""
 
 
 def _of_driver(error: Exception, parameters: Parameters) -> str:
     from snowflake.connector.errors import Error, ForbiddenError, NonRetryableTlsError
+    from snowflake.connector.network import ReauthenticationRequest
 
+    if isinstance(error, ReauthenticationRequest):
+        error = error.cause  # a token was refused, and the driver has no other way to get one
     if not isinstance(error, Error):
         # Its text is not repeated: it may hold an argument.
         return f"the driver failed with {type(error).__name__}; check backend.auth and the connection's keys"
-    said = " ".join(redact_text(str(error.raw_msg or "")).split())
+    said = _said(error, parameters)
     if isinstance(error, NonRetryableTlsError):
-        reason = re.search(r"CERTIFICATE_VERIFY_FAILED\] ([^()]*)", said) or re.search(r"\[SSL: (\w+)", said)
-        why = f" ({reason[1].strip()})" if reason else ""
-        return f"the server's TLS certificate is not accepted{why}; check backend.host, and a proxy that opens TLS"
+        reason = re.search(r"\('SSL routines', '\w*', '([^']*)'\)", said)
+        why = f" ({reason[1]})" if reason else ""
+        return f"TLS finds the server not to be trusted{why}; check backend.host, and a proxy that opens TLS"
     if isinstance(error, ForbiddenError):
         return "the service answers 403; check backend.account, or ask whether a network policy forbids this address"
     if error.errno == NOT_FOUND:
@@ -130,6 +141,14 @@ def _known(code: int, said: str, parameters: Parameters) -> str:
             f" [asked for: {asked}; Snowflake: {_short(said)}]" if code in (390189, 390201) else ""
         )
     return f"the login is refused: {_short(said)}"
+
+
+def _said(error: Error, parameters: Parameters) -> str:
+    """The words of server and driver in one line, without a secret that they may repeat."""
+    text = str(error.raw_msg or "")
+    for secret in secrets_in(parameters):
+        text = text.replace(secret, "***")
+    return " ".join(redact_text(text).split())
 
 
 def _short(said: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import snowflake.connector
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from bench.backends.snowflake import SnowflakeBackend
 
+EPOCH, MICROSECOND = datetime(1970, 1, 1), timedelta(microseconds=1)
 CANCEL_SQL = "SELECT SYSTEM$CANCEL_ALL_QUERIES({number})"
 
 
@@ -52,6 +53,8 @@ class SnowflakeDatabase(Database):
         self._ingesting = threading.BoundedSemaphore(backend.ingest_connections)
         self._closed = False
         self._pool: Pool | None = None
+        self.pooled: Sequence[str] = ()
+        """The service's numbers of the pool's sessions."""
         self._connection = self.connect("setup")
         try:
             snowflake_facts.demand_no_result_cache(self._connection)
@@ -67,7 +70,7 @@ class SnowflakeDatabase(Database):
 
         with self._lock:
             if self._pool is None:
-                self._pool = open_pool(lambda: self.connect("session"), self._backend)
+                self._pool, self.pooled = open_pool(lambda: self.connect("session"), self._backend)
         return PooledSession(self._pool, self)
 
     def trail(self) -> Trail:
@@ -216,12 +219,12 @@ class SnowflakeSession(Session):
         text, execute, trail = statement.sql, cursor.execute, self._trail
 
         def fetch(values: Sequence[Value]) -> Sequence[Row]:
-            execute(text, tuple(values), _statement_params=trail.parameters)
+            execute(text, bound(values), _statement_params=trail.parameters)
             trail.note(cursor)
             return whole_result(cursor)
 
         def change(values: Sequence[Value]) -> Sequence[Row]:
-            execute(text, tuple(values), _statement_params=trail.parameters)
+            execute(text, bound(values), _statement_params=trail.parameters)
             trail.note(cursor)
             return CountedRows(cursor.rowcount or 0)
 
@@ -260,7 +263,7 @@ class SnowflakeSession(Session):
     def plan(self, statement: Statement, values: Sequence[Value]) -> str:
         """The compiled plan; the service does not execute what it explains."""
         with closing(self._connection.cursor()) as cursor:
-            cursor.execute(f"EXPLAIN USING JSON {statement.sql}", tuple(values))
+            cursor.execute(f"EXPLAIN USING JSON {statement.sql}", bound(values))
             return str(cursor.fetchall()[0][0])
 
     def enter(self, phase: str) -> None:
@@ -282,6 +285,17 @@ class SnowflakeSession(Session):
     def _send(self, sql: str) -> None:
         self._control.execute(sql, _statement_params=self._trail.parameters)
         self._trail.note(self._control)
+
+
+def bound(values: Sequence[Value]) -> tuple[object, ...]:
+    """The values as the driver binds them exactly.
+
+    It counts the seconds of a timestamp in a double, which loses microseconds far from 1970; so it is given the count.
+    """
+    return tuple(
+        ("TIMESTAMP_NTZ", f"{(value - EPOCH) // MICROSECOND}000") if type(value) is datetime else value
+        for value in values
+    )
 
 
 def refuse_isolation(isolation: str) -> None:

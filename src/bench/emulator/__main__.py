@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-LOCK_LIMIT_S = 20.0
+LOCK_LIMIT_S = 5.0
 """How long a predecessor that was told to end may take."""
 
 
 def main() -> None:
     """Read the command line, open the data, and serve."""
     arguments = _arguments()
+    threading.Thread(target=_end_with_input, daemon=True, name="input").start()
     warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
     logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of each statement that Words read instead
     held = _claim(arguments.data) if arguments.data else None
@@ -38,12 +39,11 @@ def main() -> None:
     from bench.emulator.app import Service
     from bench.emulator.functions import VERSION
 
-    service = Service(Account(arguments.data))
+    service = Service(Account(arguments.data), patience_s=arguments.patience_s)
     listener = socket.create_server(("127.0.0.1", arguments.port), backlog=1024)
     # Accepted connections inherit it; without it head and body of an answer are 40 ms apart.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     port = listener.getsockname()[1]
-    threading.Thread(target=_end_with_input, daemon=True, name="input").start()
     sys.stdout.write(json.dumps({"port": port, "pid": os.getpid(), "version": VERSION}) + "\n")
     sys.stdout.flush()
     config = uvicorn.Config(
@@ -63,6 +63,12 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 takes a free one (default)")
     parser.add_argument("--data", type=Path, help="directory for the data; without it they live in memory")
+    parser.add_argument(
+        "--patience-s",
+        type=float,
+        default=40.0,
+        help="after which a driver that waits is told to ask again (default 40)",
+    )
     return parser.parse_args()
 
 
@@ -88,9 +94,10 @@ def _end_with_input() -> None:
 
 def _leave() -> None:
     """End at once: threads that still execute statements must not hold up the exit."""
-    from bench.emulator.stages import directory
-
-    shutil.rmtree(directory(), ignore_errors=True)
+    stage = sys.modules.get("fakesnow.transforms.stage")  # which may not have been imported yet
+    directory = getattr(stage, "LOCAL_BUCKET_PATH", None)
+    if directory:
+        shutil.rmtree(directory, ignore_errors=True)
     os._exit(0)
 
 

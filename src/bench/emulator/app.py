@@ -29,18 +29,23 @@ if TYPE_CHECKING:
     from bench.emulator.wire import Answer
 
 STATEMENTS_AT_ONCE = 512
-PATIENCE_S = 40.0
-"""How long a request waits for its result before the driver is told to ask again, as the real service does."""
-KEPT_ANSWERS = 128
+KEPT_ANSWERS = 32
 """Finished statements whose answer can be asked for again, by request or by query id."""
 TOKEN_PREFIX = 'Snowflake Token="'
 
 
 class Service:
-    """The handlers, and the statements that they know of."""
+    """The handlers, and the statements that they know of.
 
-    def __init__(self, account: Account) -> None:
+    Args:
+        account: What they work on.
+        patience_s: How long a request waits for its result before the driver is told to ask again, as the real service
+            does it.
+    """
+
+    def __init__(self, account: Account, *, patience_s: float) -> None:
         self.account = account
+        self.patience_s = patience_s
         self._threads = ThreadPoolExecutor(STATEMENTS_AT_ONCE, thread_name_prefix="statement")
         self._by_request: OrderedDict[str, tuple[Execution, Future[Answer]]] = OrderedDict()
         self._by_query: OrderedDict[str, tuple[Execution, Future[Answer]]] = OrderedDict()
@@ -177,7 +182,7 @@ class Service:
         return self._by_query[query_id]
 
     async def _wait(self, execution: Execution, future: Future[Answer]) -> Answer:
-        done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=PATIENCE_S)
+        done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=self.patience_s)
         return future.result() if done else wire.later(execution, wire.IN_PROGRESS)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from fakesnow import info_schema, macros
@@ -12,6 +11,7 @@ from fakesnow.instance import GLOBAL_DATABASE_NAME, FakeSnow
 from sqlglot import exp
 
 from bench.emulator import patches
+from bench.emulator.kept import KeptResults
 from bench.emulator.rewrites import rewrite
 from bench.emulator.values import Column
 
@@ -26,17 +26,6 @@ if TYPE_CHECKING:
     from bench.emulator.values import Value
 
 STAGES = "_fs_global._fs_information_schema._fs_stages"
-KEPT_RESULTS = 64
-"""Results that RESULT_SCAN can still read; older ones are forgotten."""
-
-
-class KeptResults(OrderedDict[str, Any]):
-    """The latest results by query id."""
-
-    def __setitem__(self, key: str, value: object) -> None:
-        super().__setitem__(key, value)
-        while len(self) > KEPT_RESULTS:
-            self.popitem(last=False)
 
 
 class Engine:
@@ -52,7 +41,7 @@ class Engine:
         self._fake = _WithFiles(data) if data else FakeSnow(create_database_on_connect=False)
         self._fake.create_database_on_connect = False
         self._fake.create_schema_on_connect = False
-        self._fake.results_cache = KeptResults()
+        self._kept = self._fake.results_cache = KeptResults()
         self._lock = threading.Lock()
         if data:
             for file in sorted(data.glob("*.db")):
@@ -70,12 +59,11 @@ class Engine:
 
     def kept(self, query_id: str) -> pa.Table | None:
         """The rows of an earlier statement, None once they are forgotten."""
-        found = self._fake.results_cache.get(query_id)
-        return found[0] if found else None
+        return self._kept.rows(query_id)
 
     def keep(self, query_id: str, table: pa.Table) -> None:
         """Have RESULT_SCAN find these rows."""
-        self._fake.results_cache[query_id] = (table, table.num_rows, None, None, None)
+        self._kept[query_id] = (table, table.num_rows, None, None, None)
 
     def ensure_database(self, name: str) -> None:
         """Make a database, with its schema PUBLIC, unless it is there."""
@@ -198,5 +186,6 @@ class Cursor(FakeSnowflakeCursor):
     def _execute(self, transformed: exp.Expr, params: Any = None) -> None:
         super()._execute(transformed, params)
         self.columns = tuple(Column.of(entry[0], str(entry[1])) for entry in self._duck_conn.description or ())
-        kept = self._conn.results_cache.pop(str(self._sfqid))
-        self._conn.results_cache[self.query_id] = kept
+        kept = self._conn.results_cache
+        assert isinstance(kept, KeptResults)
+        kept.rename(str(self._sfqid), self.query_id)

@@ -24,6 +24,9 @@ from bench.emulator.warehouses import now
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
+
+    from bench.emulator.engine import Cursor
     from bench.emulator.sessions import Execution, Session
     from bench.emulator.values import Value
     from bench.emulator.warehouses import Warehouse
@@ -107,7 +110,7 @@ def _answer(execution: Execution, statement: Statement) -> Result:
     result = _beside_the_engine(execution, statement)
     if result is None:
         result = _on_the_engine(execution, statement)
-    if not session.account.engine.kept(execution.query_id):
+    if session.account.engine.kept(execution.query_id) is None:
         session.account.engine.keep(execution.query_id, result.table)
     return result
 
@@ -190,7 +193,8 @@ def _run(execution: Execution, statement: Statement, tree: exp.Expr, values: Seq
     if statement.batch:
         changed = cursor.run_batch(tree, statement.batch)
         return inserted(changed, statement_type=kind)
-    table = cursor.run(tree, values)
+    filled = tables.filled_afterwards(statement, tree)
+    table = cursor.run(tree, values) if filled is None else _fill(execution, cursor, tree, filled, values)
     return Result(
         table=table,
         columns=cursor.columns,
@@ -199,6 +203,25 @@ def _run(execution: Execution, statement: Statement, tree: exp.Expr, values: Seq
         rows_affected=cursor.rows_affected if isinstance(tree, CHANGES) else None,
         upload=stages.upload(cursor, statement.tree) if isinstance(statement.tree, exp.Put) else None,
     )
+
+
+def _fill(
+    execution: Execution, cursor: Cursor, create: exp.Expr, insert: exp.Insert, values: Sequence[Value]
+) -> pa.Table:
+    """Make a table and fill it; it is dropped again if that fails.
+
+    One transaction would not do: fakesnow notes the lengths of columns in a database of its own.
+    """
+    made = cursor.run(create)
+    columns = cursor.columns
+    try:
+        cursor.run(insert, values)
+    except BaseException:
+        session = execution.session
+        session.account.engine.drop_table(*tables.name_of(session, insert.this).parts)
+        raise
+    cursor.columns = columns
+    return made
 
 
 def _entry(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -38,7 +39,7 @@ CURRENT: dict[str, Callable[[Session], str | None]] = {
 
 def rewrite(execution: Execution, tree: exp.Expr) -> exp.Expr:
     """The statement with each such call replaced by what it gives; SYSTEM$ functions are carried out."""
-    for node in list(tree.find_all(exp.Func, exp.Column)):
+    for node in list(tree.find_all(exp.Func)):
         name = _name(node)
         if name in CURRENT:
             made = exp.convert(CURRENT[name](execution.session))
@@ -54,12 +55,9 @@ def rewrite(execution: Execution, tree: exp.Expr) -> exp.Expr:
     return tree
 
 
-def _name(node: exp.Expr) -> str:
+def _name(node: exp.Func) -> str:
     if isinstance(node, exp.Anonymous):
         return node.name.upper()
-    if isinstance(node, exp.Column):
-        return ""
-    assert isinstance(node, exp.Func)
     return str(node.sql_name()).upper()
 
 
@@ -90,6 +88,8 @@ def _abort_session(execution: Execution, arguments: list[str]) -> str:
         raise errors.SqlError(90117, "22000", f"Session {arguments[0]} does not exist")
     found.ended = True
     found.cancel_all(errors.session_gone())
+    # Not here: it waits until what runs in that session has ended, which may be this statement.
+    threading.Thread(target=execution.session.account.sessions.remove, args=[found.token], daemon=True).start()
     return "session was aborted"
 
 

@@ -25,11 +25,6 @@ SWITCHED_OPTIONS = ("FORCE", "PURGE")
 """Options of COPY that fakesnow takes for set whatever they are set to."""
 
 
-def directory() -> Path:
-    """Where the files of all stages lie, for as long as the process lives."""
-    return Path(stage.LOCAL_BUCKET_PATH)
-
-
 def answer(session: Session, statement: Statement) -> Result | None:
     """The result of REMOVE or DROP STAGE, None for any other statement.
 
@@ -95,8 +90,7 @@ def simplify_copy(tree: exp.Expr) -> exp.Expr:
     kept = []
     for option in tree.args.get("params") or []:
         name = option.this.name.upper()
-        off = option.expression is not None and option.expression.name.upper() in ("FALSE", "")
-        is_off = name in SWITCHED_OPTIONS and (off or option.expression == exp.false())
+        is_off = name in SWITCHED_OPTIONS and option.expression == exp.false()
         if name not in HARMLESS_OPTIONS and not is_off:
             kept.append(option)
     tree.set("params", kept)

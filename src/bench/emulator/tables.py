@@ -62,6 +62,18 @@ def prepare(statement: Statement) -> exp.Expr:
     return tree
 
 
+def filled_afterwards(statement: Statement, create: exp.Expr) -> exp.Insert | None:
+    """The INSERT that fills a hybrid table of CREATE … AS SELECT, which is taken out of the statement.
+
+    A table that DuckDB makes from a query has no keys.
+    """
+    query = create.args.get("expression")
+    if not statement.hybrid or query is None:
+        return None
+    create.set("expression", None)
+    return exp.Insert(this=_target(create).copy(), expression=query)
+
+
 def is_temporary_elsewhere(tree: exp.Expr) -> bool:
     """Whether it is a temporary table with a schema named, which DuckDB lacks: it becomes one that goes with us."""
     return tree.find(exp.TemporaryProperty) is not None and bool(_target(tree).db)

@@ -1,0 +1,118 @@
+"""The page of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.costs import run_notes
+from bench.report.page import Grid, Page
+from bench.report.server import server_grids, server_notes
+from bench.report.texts import EMULATED, NULL, Row, emulated, measure_of, ms, number, of, short, usd
+from bench.results import Run
+from bench.stats import Doubt
+
+NULL_NOTE = (
+    f"{NULL}: too few samples; a percentile needs ten in its tail: p50 20, p90 100, p95 200, p99 1,000 "
+    "successful attempts. A longer run (load.duration_s) gives them."
+)
+CLOSED_NOTE = (
+    "Times are service times, from the start of an operation to its end. The load is a closed loop: "
+    "a slow answer delays the next question, so no time spent waiting for a turn is in them."
+)
+OPEN_NOTE = "Times are response times, from the moment an operation was due to its end."
+SHOWN_ERRORS = 3
+
+
+def run_page(run: Run) -> Page:
+    """What there is to say about one run."""
+    rows: list[Row] = run.table("summary").to_pylist() if run.has("summary") else []
+    key = run.key
+    return Page(
+        title=f"{key.backend} · {key.dataset} · {key.workload} · {key.load}" + (EMULATED if run.emulated else ""),
+        lines=(*_standing(run), *_load(run), _answers(run)),
+        grids=(*([_operations(rows)] if rows else []), *server_grids(run, rows)),
+        notes=tuple(dict.fromkeys([*notes(rows), *run_notes(run), *server_notes(run), *_errors(run), *_warnings(run)])),
+    )
+
+
+def _standing(run: Run) -> list[str]:
+    """How the run ended, where it did not end well."""
+    errors = [f"Error: {text}" for text in run.manifest.get("errors", [])]
+    if run.in_progress:
+        return [f"No end was written: the run is in progress, or was killed, in stage {run.stage}.", *errors]
+    return [] if run.status == "done" else [f"The run is {run.status}; it came to stage {run.stage}.", *errors]
+
+
+def _load(run: Run) -> list[str]:
+    described = run.manifest.get("load_description")
+    return [f"Load: {described}."] if described else []
+
+
+def _errors(run: Run) -> list[str]:
+    """The most frequent kinds of errors of the load, each with its first message."""
+    return [
+        f"Error in {kind.get('operation')}: {kind.get('count'):,} × {kind.get('error_class')}"
+        + (f" {kind['sqlstate']}" if kind.get("sqlstate") else "")
+        + "".join(f": {short(text)}" for text in kind.get("messages", [])[:1])
+        for kind in run.manifest.get("operation_errors", [])[:SHOWN_ERRORS]
+    ]
+
+
+def _warnings(run: Run) -> list[str]:
+    return [f"Warning: {text}" for text in run.manifest.get("warnings", [])]
+
+
+def _answers(run: Run) -> str:
+    if not run.has("answers"):
+        return "Answers: not checked."
+    answers = run.table("answers")
+    ordered = sum(answers.column("ordered").to_pylist())
+    return (
+        f"Answers: {of(answers.num_rows, 'operation')} checked before the load, the order of rows in {ordered}; "
+        "digests are in answers.parquet."
+    )
+
+
+def _operations(rows: Sequence[Row]) -> Grid:
+    """One line per operation, and per repetition where there are several."""
+    measure = measure_of(rows)
+    repeated = len({row["repetition"] for row in rows}) > 1
+    priced = any(row["usd_per_1000_operations"] is not None for row in rows)
+    aborted, open_loop = any(row["aborted"] for row in rows), measure == "response_time"
+    columns: dict[str, list[str]] = {"operation": [row["operation"] + emulated([row]) for row in rows]}
+    if repeated:
+        columns["repetition"] = [str(row["repetition"]) for row in rows]
+    columns |= {
+        "count": [f"{row['count']:,}" for row in rows],
+        "per s": [number(row["throughput_per_s"]) for row in rows],
+    }
+    for name in ("mean", "p50", "p95", "p99"):
+        columns[f"{name} ms"] = [ms(row[f"{measure}_{name}_ns"]) for row in rows]
+    columns["max ms"] = [ms(row[f"{measure}_max_ns"]) for row in rows]
+    columns["errors"] = [f"{row['errors']:,}" for row in rows]
+    if aborted:
+        columns["aborted"] = [f"{row['aborted']:,}" for row in rows]
+    if open_loop:
+        columns |= {name: [f"{row[name]:,}" for row in rows] for name in ("late", "dropped")}
+    if priced:
+        columns["USD per 1,000"] = [usd(row["usd_per_1000_operations"]) for row in rows]
+        columns["USD per run"] = [usd(row["usd_per_run"]) for row in rows]
+    return Grid(header=tuple(columns), rows=tuple(zip(*columns.values(), strict=True)))
+
+
+def notes(rows: Sequence[Row]) -> list[str]:
+    """What a reader of these summaries has to know."""
+    if not rows:
+        return []
+    measure = measure_of(rows)
+    found = [OPEN_NOTE if measure == "response_time" else CLOSED_NOTE]
+    if any(row[f"{measure}_{name}_ns"] is None for row in rows for name in ("p50", "p95", "p99")):
+        found.append(NULL_NOTE)
+    for doubt in dict.fromkeys(doubt for row in rows for doubt in row["warnings"]):
+        operations = [row["operation"] for row in rows if doubt in row["warnings"]]
+        known = doubt in set(Doubt)
+        text = Doubt(doubt).concerning(operations, of=len(rows)) if known else f"{doubt} ({', '.join(operations)})"
+        found.append(f"Warning: {text}")
+    if any(row["usd_per_1000_operations"] is not None for row in rows):
+        found.append("USD per 1,000 operations is an estimate from the price list and the measured rates.")
+    return found

@@ -1,0 +1,74 @@
+"""The page of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from bench.costs import sweep_notes
+from bench.report.page import Grid, Page
+from bench.report.run import notes
+from bench.report.texts import Row, emulated, measure_of, ms, number, of
+from bench.results import Sweep
+
+
+def sweep_page(sweep: Sweep) -> Page:
+    """What there is to say about a sweep."""
+    rows: list[Row] = sweep.summaries().to_pylist()
+    states = [state(sweep, cell) for cell in sweep.cells]
+    done = sum(state[1] == "done" for state in states)
+    cells = Grid(title="Cells", header=("cell", "status", "message"), rows=tuple(states), left=3)
+    return Page(
+        title=f"Sweep {sweep.directory.name}: {done} of {of(len(states), 'cell')} done",
+        grids=(*_side_by_side(rows), cells),
+        notes=(*notes(rows), *sweep_notes(sweep), *(f"Warning: {text}" for text in sweep.unreadable)),
+    )
+
+
+def state(sweep: Sweep, cell: str) -> tuple[str, str, str]:
+    """The manifest knows better than the ledger that a cell failed: answers are compared after a cell is done."""
+    entry, run = sweep.cells[cell], sweep.runs.get(cell)
+    if run is None or run.in_progress:
+        return cell, entry.status.value, entry.message
+    errors = run.manifest.get("errors", [])
+    return cell, run.status.value, entry.message or (str(errors[0]) if errors else "")
+
+
+def _side_by_side(rows: Sequence[Row]) -> list[Grid]:
+    """Per dataset, workload and load one table: operations down, cells across."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["dataset"], row["workload"], row["load"]), []).append(row)
+    return [_group(" · ".join(group), members) for group, members in groups.items()]
+
+
+def _group(title: str, rows: Sequence[Row]) -> Grid:
+    measure = measure_of(rows)
+    labels = _labels(rows)
+    by_place: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        by_place.setdefault((row["operation"], row["cell"]), []).append(row)
+    header = ["operation"] + [f"{label} {unit}" for label in labels.values() for unit in ("p50 ms", "per s")]
+    lines = []
+    for operation in dict.fromkeys(row["operation"] for row in rows):
+        line = [operation]
+        for cell in labels:
+            members = by_place.get((operation, cell), [])
+            line.append(ms(_middle([row[f"{measure}_p50_ns"] for row in members])))
+            line.append(number(_middle([row["throughput_per_s"] for row in members])))
+        lines.append(tuple(line))
+    return Grid(title=title, header=tuple(header), rows=tuple(lines))
+
+
+def _labels(rows: Sequence[Row]) -> dict[str, str]:
+    """What each cell is called: its backend, or its own name where two cells share a backend."""
+    backends = {row["cell"]: row["backend"] for row in rows}
+    marks = {row["cell"]: emulated([row]) + ("" if row["status"] == "done" else f" ({row['status']})") for row in rows}
+    shared = list(backends.values())
+    return {cell: (backend if shared.count(backend) == 1 else cell) + marks[cell] for cell, backend in backends.items()}
+
+
+def _middle(values: Sequence[float | None]) -> float | None:
+    """The median over repetitions; None where one of them has no value, or there is none."""
+    known = [value for value in values if value is not None]
+    return median(known) if known and len(known) == len(values) else None

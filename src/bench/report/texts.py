@@ -1,0 +1,55 @@
+"""Numbers and marks as a reader sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+NULL = "–"
+EMULATED = " (emulated)"
+NS_PER_MS = 1_000_000
+SHOWN_CHARACTERS = 200
+
+Row: TypeAlias = dict[str, Any]
+"""One row of a published table."""
+
+
+def measure_of(rows: Sequence[Row]) -> str:
+    """Which time the rows are about: response time exists in an open loop only."""
+    return "response_time" if any(row["response_time_max_ns"] is not None for row in rows) else "service_time"
+
+
+def emulated(rows: Sequence[Row]) -> str:
+    """The mark of what came from an emulator."""
+    return EMULATED if any(row["emulated"] for row in rows) else ""
+
+
+def of(count: int, noun: str) -> str:
+    """A count with its noun, in the plural where there are several."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def short(text: str) -> str:
+    """The text in one line that is not too long."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 1] + "…"
+
+
+def number(value: float | None) -> str:
+    """Three digits that mean something, without an exponent."""
+    if value is None:
+        return NULL
+    for limit, digits in ((100, 0), (10, 1), (1, 2)):
+        if abs(value) >= limit:
+            return f"{value:,.{digits}f}"
+    return f"{value:.3f}"
+
+
+def ms(value_ns: float | None) -> str:
+    """Nanoseconds as milliseconds."""
+    return number(None if value_ns is None else value_ns / NS_PER_MS)
+
+
+def usd(value: float | None) -> str:
+    """An amount of money, to three digits."""
+    return NULL if value is None else f"{value:.3g}"
