@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 Pipeline: TypeAlias = "Callable[[Callable[[str], DataFrame], Callable[[str], Value]], DataFrame]"
 """`def pipeline(table, value)` of a file beside a template: gives the DataFrame whose rows are the answer."""
-
 
 KEPT_IDS = 1_000
 """How many query ids are kept at most for somebody who never asks."""
@@ -65,7 +65,7 @@ class SnowparkSession(Session):
         self._tag = tag
         self._snowpark: Snowpark = Snowpark.builder.configs({"connection": connection}).create()
         if reduce_describes:
-            self._snowpark.reduce_describe_query_enabled = True
+            _infer_schemas(self._snowpark)
         # Snowpark gives the id of a statement to its listeners only. Those of the describes are left out: the service's
         # history holds what was executed.
         self._history: QueryHistory = self._snowpark.query_history(include_error=True)
@@ -184,6 +184,16 @@ def _loaded(source: str) -> Pipeline:
     except Exception as error:  # whatever the module does when it is imported; the cause is kept
         raise RunError(f"a pipeline cannot be loaded: {type(error).__name__}: {error}") from error
     return names["pipeline"]  # type: ignore[return-value]  # render has seen that it is a function of two arguments
+
+
+def _infer_schemas(session: Snowpark) -> None:
+    """Switch it on without the warning in the log: whoever asked for it has read as much where it is described."""
+    logging.getLogger("snowflake.snowpark").addFilter(_is_news)
+    session.reduce_describe_query_enabled = True  # type: ignore[misc]  # its setter stands far from its getter
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "reduce_describe_query_enabled" not in record.getMessage()
 
 
 def _of_the_connector(error: Exception) -> Exception:
