@@ -132,7 +132,7 @@ def _beside_the_engine(execution: Execution, statement: Statement) -> Result | N
     if isinstance(tree, exp.Use):
         kind = getattr(tree.args.get("kind"), "name", tree.args.get("kind"))
         if kind == "ROLE":
-            session.role = tree.this.name.upper()
+            session.role = tables.written(tree.this.this)
             return status()
         if kind == "SECONDARY ROLES":
             return status()
