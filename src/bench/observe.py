@@ -99,6 +99,11 @@ class Observation:
             if watch is not None:
                 self._write_waits(watch)
 
+    def conclude(self, backend: Backend, namespace: Namespace) -> None:
+        """Open the engine once more for `after`; one that is gone by now takes nothing measured with it."""
+        with self._asking("answer after the load"), backend.open(namespace) as database:
+            self.after(database)
+
     def after(self, database: Database) -> None:
         """Read the counters again and the history, and write what was found."""
         before, after = self._before, self._count(database)
