@@ -152,7 +152,8 @@ class SnowflakeBackend(Account, Backend):
             MissingDriverError: The connector is not installed.
         """
         if not self.emulated:
-            find_connection(self)
+            with _own_keys():
+                find_connection(self)
 
     def for_run(self, run_id: str, cell: str) -> Self:
         """With what the query tag says."""
@@ -238,7 +239,8 @@ class SnowflakeBackend(Account, Backend):
         }
         # A schema is not there before the first load, and the service would refuse the login.
         account = replace(self, schema="", warehouse=self.warehouse if warehouse is None else warehouse)
-        return make_login(account, session_parameters=parameters)
+        with _own_keys():
+            return make_login(account, session_parameters=parameters)
 
     def query_tag(self, phase: str) -> str:
         """What the service keeps with each query, as JSON."""
@@ -276,3 +278,14 @@ class SnowflakeBackend(Account, Backend):
         where = "emulator" if self.emulated else f"connection '{self.connection}'" if self.connection else self.account
         size = f", warehouse size {self.warehouse_size}" if self.warehouse_size else ""
         return f"{self.name}: {where or 'default connection'}, {self.tables} tables, driver {self.driver}{size}"
+
+
+@contextmanager
+def _own_keys() -> Iterator[None]:
+    """Have an error name the key as the user writes it; while a description is built, the builder does so."""
+    try:
+        yield
+    except ConfigError as error:
+        if not error.key or error.key.startswith("backend."):
+            raise
+        raise ConfigError(str(error.args[0]), key=f"backend.{error.key}") from None
