@@ -175,6 +175,13 @@ class SnowflakeBackend(Account, Backend):
             with held(login, warehouse, wanted, notes, say, create=self.create_warehouse) as found:
                 yield replace(backend, found=found)
 
+    @contextmanager
+    def visit(self, data: str, home: Path, say: Say) -> Iterator[Self]:
+        """As `provision`, but the warehouse is neither made nor changed."""
+        with self._server(data, home) as backend:
+            backend.greet(say)
+            yield replace(backend, warehouse="" if self.create_warehouse else backend.warehouse)
+
     def greet(self, say: Say) -> str:
         """Say where we are; gives the name of the warehouse, empty where there is none.
 
@@ -206,7 +213,7 @@ class SnowflakeBackend(Account, Backend):
             return
         from bench.backends.emulator_process import EmulatorProcess
 
-        with EmulatorProcess(data=home / "emulator" / f"{data}_{self.tables}.duckdb") as emulator:
+        with EmulatorProcess(data=home / "emulator" / f"{data}_{self.tables}") as emulator:
             yield replace(
                 self,
                 connection="",
