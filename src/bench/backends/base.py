@@ -329,7 +329,7 @@ class Backend(ABC):
         return _as_it_is(self)
 
     def visit(self, data: str, home: Path, say: Say) -> AbstractContextManager[Backend]:
-        """As `provision`, but only to ask something beside the runs: whatever costs money while it is up stays as it is."""
+        """As `provision`, but only to ask something beside the runs: what costs money while it is up stays as it is."""
         return self.provision(data, home, say)
 
     @abstractmethod
