@@ -130,8 +130,7 @@ class _Measurement:
                 self.observation.before(database)
             with self.observation.watching(backend, self.plan.namespace):
                 self._load(executor, backend, workload)
-            with backend.open(self.plan.namespace) as database:
-                self.observation.after(database)
+            self.observation.conclude(backend, self.plan.namespace)
 
     def _say(self, line: str) -> None:
         """Show a line, and keep it with the results."""

@@ -28,12 +28,12 @@ def make_cell(sweep, backend, price=None, compute=XSMALL, *, per_s=10.0, emulate
     cost = price.cost(Usage(data_s=30, run_s=90, compute=compute)) if price and not emulated else None
     key = RunKey(run_id=cell, backend=backend, dataset="tiny", workload="points", load="closed")
     facts = {"question_hash": asked, "capabilities": {"emulated": emulated}, "cost": cost and cost_entry(price, cost)}
-    writer = RunWriter(sweep / cell, key, facts)
+    writer = RunWriter(sweep / cell, key, facts, emulated=emulated)
     if emulated:
         writer.warn(EMULATED)
     writer.enter(Stage.SUMMARY)
     found = OperationSummary(operation="read", count=9, throughput_per_s=per_s, goodput_per_s=per_s, busy_ratio=1.0)
-    writer.write_rows("summary", summary_rows([found], repetition=0, emulated=emulated, cost=cost))
+    writer.write_rows("summary", summary_rows([found], repetition=0, cost=cost))
     writer.finish(RunStatus(status))
     return sweep / cell
 

@@ -328,8 +328,8 @@ class Backend(ABC):
         """
         return _as_it_is(self)
 
-    def revisit(self, data: str, home: Path, say: Say) -> AbstractContextManager[Backend]:
-        """As `provision`, but only to ask something after a run: whatever costs money while it is up stays as it is."""
+    def visit(self, data: str, home: Path, say: Say) -> AbstractContextManager[Backend]:
+        """As `provision`, but only to ask something beside the runs: what costs money while it is up stays as it is."""
         return self.provision(data, home, say)
 
     @abstractmethod

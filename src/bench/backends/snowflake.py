@@ -152,7 +152,8 @@ class SnowflakeBackend(Account, Backend):
             MissingDriverError: The connector is not installed.
         """
         if not self.emulated or self.connection:
-            find_connection(self)
+            with _own_keys():
+                find_connection(self)
 
     def for_run(self, run_id: str, cell: str) -> Self:
         """With what the query tag says."""
@@ -173,6 +174,13 @@ class SnowflakeBackend(Account, Backend):
             login, notes = backend.login(warehouse=""), home / "snowflake"
             with held(login, warehouse, wanted, notes, say, create=self.create_warehouse) as found:
                 yield replace(backend, found=found)
+
+    @contextmanager
+    def visit(self, data: str, home: Path, say: Say) -> Iterator[Self]:
+        """As `provision`, but the warehouse is neither made nor changed."""
+        with self._server(data, home) as backend:
+            backend.greet(say)
+            yield replace(backend, warehouse="" if self.create_warehouse else backend.warehouse)
 
     def greet(self, say: Say) -> str:
         """Say where we are; gives the name of the warehouse, empty where there is none.
@@ -205,7 +213,7 @@ class SnowflakeBackend(Account, Backend):
             return
         from bench.backends.emulator_process import EmulatorProcess
 
-        with EmulatorProcess(data=home / "emulator" / f"{data}_{self.tables}.duckdb") as emulator:
+        with EmulatorProcess(data=home / "emulator" / f"{data}_{self.tables}") as emulator:
             yield replace(
                 self,
                 connection="",
@@ -238,7 +246,8 @@ class SnowflakeBackend(Account, Backend):
         }
         # A schema is not there before the first load, and the service would refuse the login.
         account = replace(self, schema="", warehouse=self.warehouse if warehouse is None else warehouse)
-        return make_login(account, session_parameters=parameters)
+        with _own_keys():
+            return make_login(account, session_parameters=parameters)
 
     def query_tag(self, phase: str) -> str:
         """What the service keeps with each query, as JSON."""
@@ -276,3 +285,14 @@ class SnowflakeBackend(Account, Backend):
         where = "emulator" if self.emulated else f"connection '{self.connection}'" if self.connection else self.account
         size = f", warehouse size {self.warehouse_size}" if self.warehouse_size else ""
         return f"{self.name}: {where or 'default connection'}, {self.tables} tables, driver {self.driver}{size}"
+
+
+@contextmanager
+def _own_keys() -> Iterator[None]:
+    """Have an error name the key as the user writes it; while a description is built, the builder does so."""
+    try:
+        yield
+    except ConfigError as error:
+        if not error.key or error.key.startswith("backend."):
+            raise
+        raise ConfigError(str(error.args[0]), key=f"backend.{error.key}") from None

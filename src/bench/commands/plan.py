@@ -104,7 +104,7 @@ def check(config: RunConfig, plan: Plan) -> int:
         return 0
     refused = 0
     with (
-        config.backend.provision(config.data_name, config.home, say) as backend,
+        config.backend.visit(config.data_name, config.home, say) as backend,
         backend.open(plan.namespace) as database,
         database.session() as session,
     ):
