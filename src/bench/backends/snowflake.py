@@ -51,7 +51,7 @@ class SnowflakeBackend(Account, Backend):
     """Size for the length of the run; null: as it is found."""
     create_warehouse: bool = False
     """Make the warehouse for the run and drop it afterwards; refused where there is one of that name."""
-    generation: Literal["1", "2"] | None = None
+    generation: Literal[1, 2] | None = None
     min_clusters: Annotated[int, Ge(1)] | None = None
     max_clusters: Annotated[int, Ge(1)] | None = None
     scaling_policy: Literal["standard", "economy"] | None = None
