@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from bench.backends.arrow_rows import ArrowRows
 from bench.backends.base import Call, Session
+from bench.backends.snowflake_session import bound
 from bench.errors import RunError
 from bench.model import CountedRows, ErrorClass, Namespace, Row, Statement, Value
 
@@ -92,7 +93,7 @@ class SnowparkSession(Session):
         return "".join(f"{text.strip()};\n" for text in texts)
 
     def _asked(self, sql: str, values: Sequence[Value]) -> DataFrame:
-        return self._snowpark.sql(sql, params=list(values) or None)
+        return self._snowpark.sql(sql, params=list(bound(values)) or None)
 
     def _built(self, statement: Statement) -> Callable[[Sequence[Value]], DataFrame]:
         """Makes the DataFrame of a statement from values in its order."""
