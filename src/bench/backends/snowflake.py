@@ -170,8 +170,7 @@ class SnowflakeBackend(Account, Backend):
         """
         with self._server(data, home) as backend:
             warehouse = backend.greet(say)
-            wanted = backend.wanted()
-            login, notes = backend.login(warehouse=""), home / "snowflake"
+            wanted, login, notes = backend.wanted(), backend.login(), home / "snowflake"
             with held(login, warehouse, wanted, notes, say, create=self.create_warehouse) as found:
                 yield replace(backend, found=found)
 
@@ -180,7 +179,7 @@ class SnowflakeBackend(Account, Backend):
         """As `provision`, but the warehouse is neither made nor changed."""
         with self._server(data, home) as backend:
             backend.greet(say)
-            yield replace(backend, warehouse="" if self.create_warehouse else backend.warehouse)
+            yield backend
 
     def greet(self, say: Say) -> str:
         """Say where we are; gives the name of the warehouse, empty where there is none.
@@ -191,7 +190,7 @@ class SnowflakeBackend(Account, Backend):
         """
         from bench.backends.snowflake_facts import EMULATOR_REGION, place
 
-        with closing(self.login(warehouse="" if self.create_warehouse else self.warehouse).connect()) as connection:
+        with closing(self.login().connect()) as connection:
             there = place(connection)
         if (there["region"] == EMULATOR_REGION) != self.emulated:
             what = "is the emulator; choose backend=snowflake_emulated" if not self.emulated else "is no emulator"
@@ -226,12 +225,10 @@ class SnowflakeBackend(Account, Backend):
                 database=self.database or EMULATOR_DATABASE,
             )
 
-    def login(self, *, phase: str = "setup", warehouse: str | None = None) -> Login:
-        """How to connect, with the session parameters of a fair measurement.
+    def login(self, *, phase: str = "setup") -> Login:
+        """How to connect, with the session parameters of a fair measurement; `phase` is for the query tag.
 
-        Args:
-            phase: For the query tag.
-            warehouse: Another than the chosen one; empty: the user's default one, if any.
+        A warehouse that is there only for a run is left out before and after it: the service would refuse the login.
 
         Raises:
             ConfigError: A variable or a file that holds a secret is not there.
@@ -245,7 +242,8 @@ class SnowflakeBackend(Account, Backend):
             "ABORT_DETACHED_QUERY": True,
         }
         # A schema is not there before the first load, and the service would refuse the login.
-        account = replace(self, schema="", warehouse=self.warehouse if warehouse is None else warehouse)
+        missing = self.create_warehouse and self.found is None
+        account = replace(self, schema="", warehouse="" if missing else self.warehouse, create_warehouse=False)
         with _own_keys():
             return make_login(account, session_parameters=parameters)
 

@@ -125,7 +125,8 @@ class SnowflakeDatabase(Database):
     def metering(self, since: datetime, until: datetime) -> Later[Metering]:
         """What the warehouse, and for hybrid tables the account's requests, were charged by the hour."""
         with self._asking("what it charged") as connection:
-            warehouse = connection.warehouse or ""
+            # That of the run, which may be gone by now, goes before that of this session.
+            warehouse = self._backend.warehouse or connection.warehouse or ""
             hybrid = self._backend.tables == "hybrid"
             return snowflake_history.metering(connection, warehouse, since, until, hybrid=hybrid)
 
