@@ -77,7 +77,7 @@ def test_another_warehouse_with_a_name_like_it_is_not_taken_for_it(ask, backend,
     try:
         with backend(warehouse=warehouse).provision("data", tmp_path, lambda _: None):
             use(ask, warehouse)
-        assert shown(ask, warehouse)["state"] == "SUSPENDED"
+        assert look(ask.connection, warehouse).state == "SUSPENDED"
     finally:
         ask(f"DROP WAREHOUSE {other}")
 
