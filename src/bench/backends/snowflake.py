@@ -72,7 +72,7 @@ class SnowflakeBackend(Account, Backend):
     put_parallel: Annotated[int, Ge(1), Le(99)] = 8
     """Parts of a file that are uploaded at the same time."""
     emulated: bool = False
-    """The server is the emulator: one that is started for the run, or the one at `host`."""
+    """The server is the emulator: the one that `host` or `connection` names, else one that is started for the run."""
 
     run: str = ""
     """Filled in by the tool, for the query tag."""
@@ -151,7 +151,7 @@ class SnowflakeBackend(Account, Backend):
             ConfigError: It is not there, or its file may be changed by others; no account is named at all.
             MissingDriverError: The connector is not installed.
         """
-        if not self.emulated:
+        if not self.emulated or self.connection:
             with _own_keys():
                 find_connection(self)
 
@@ -207,7 +207,7 @@ class SnowflakeBackend(Account, Backend):
     @contextmanager
     def _server(self, data: str, home: Path) -> Iterator[Self]:
         """This description, or one that leads to an emulator of its own."""
-        if not self.emulated or self.host:
+        if not self.emulated or self.host or self.connection:
             yield self
             return
         from bench.backends.emulator_process import EmulatorProcess
