@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeAlias
 
 from annotated_types import Ge, Le
@@ -167,11 +167,13 @@ class SnowflakeBackend(Account, Backend):
             ConnectError: The login is refused, or the emulator cannot be started.
             BackendError: The warehouse is not there, or may not be changed.
         """
-        with self._server(data, home) as backend:
+        own = home / "emulator" / f"{data}_{self.tables}.duckdb"
+        with self._server(own) as backend:
             warehouse = backend.greet(say)
-            wanted = backend.wanted()
-            login, notes = backend.login(warehouse=""), home / "snowflake"
-            with held(login, warehouse, wanted, notes, say, create=self.create_warehouse) as found:
+            login = backend.login(warehouse="")
+            # What an emulator of our own has goes with it, so that a killed run leaves nothing to others.
+            notes = home / "snowflake" / login.server if backend is self else own
+            with held(login, warehouse, backend.wanted(), notes, say, create=self.create_warehouse) as found:
                 yield replace(backend, found=found)
 
     def greet(self, say: Say) -> str:
@@ -183,7 +185,8 @@ class SnowflakeBackend(Account, Backend):
         """
         from bench.backends.snowflake_facts import EMULATOR_REGION, place
 
-        with closing(self.login(warehouse="" if self.create_warehouse else self.warehouse).connect()) as connection:
+        # Without the warehouse, which may not be there yet; if it never will, we know better words than the service.
+        with closing(self.login(warehouse="").connect()) as connection:
             there = place(connection)
         if (there["region"] == EMULATOR_REGION) != self.emulated:
             what = "is the emulator; choose backend=snowflake_emulated" if not self.emulated else "is no emulator"
@@ -198,14 +201,14 @@ class SnowflakeBackend(Account, Backend):
         return self.warehouse or there["warehouse"]
 
     @contextmanager
-    def _server(self, data: str, home: Path) -> Iterator[Self]:
-        """This description, or one that leads to an emulator of its own."""
+    def _server(self, data: Path) -> Iterator[Self]:
+        """This description, or one that leads to an emulator of its own, which keeps its tables in `data`."""
         if not self.emulated or self.host:
             yield self
             return
         from bench.backends.emulator_process import EmulatorProcess
 
-        with EmulatorProcess(data=home / "emulator" / f"{data}_{self.tables}.duckdb") as emulator:
+        with EmulatorProcess(data=data) as emulator:
             yield replace(
                 self,
                 connection="",
@@ -237,7 +240,8 @@ class SnowflakeBackend(Account, Backend):
             "ABORT_DETACHED_QUERY": True,
         }
         # A schema is not there before the first load, and the service would refuse the login.
-        account = replace(self, schema="", warehouse=self.warehouse if warehouse is None else warehouse)
+        mine = {spec.name: getattr(self, spec.name) for spec in fields(Account)} | {"schema": ""}
+        account = Account(**mine if warehouse is None else mine | {"warehouse": warehouse})
         return make_login(account, session_parameters=parameters)
 
     def query_tag(self, phase: str) -> str:

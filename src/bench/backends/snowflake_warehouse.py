@@ -43,7 +43,7 @@ SIZE_OF_WORDS: Mapping[str, WarehouseSize] = {
 }
 """What `SHOW WAREHOUSES` says for what DDL calls otherwise."""
 WORDS_OF_SIZE: Mapping[WarehouseSize, str] = {size: words for words, size in SIZE_OF_WORDS.items()}
-SUSPENDED = "SUSPENDED"
+SUSPENDED, STARTED = "SUSPENDED", "STARTED"
 NEW_AUTO_SUSPEND_S = 60
 """Of a warehouse that is made for a run: the least that is billed anyhow."""
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
@@ -124,9 +124,14 @@ def look(connection: SnowflakeConnection, name: str) -> Found:
             min_clusters=number("min_cluster_count"),
             max_clusters=number("max_cluster_count"),
             scaling_policy=cast("Literal['standard']", policy) if policy in ("standard", "economy") else None,
-            auto_suspend_s=number("auto_suspend"),
+            auto_suspend_s=_never_or(number("auto_suspend")) if "auto_suspend" in row else None,
         ),
     )
+
+
+def _never_or(seconds: int | None) -> int:
+    """The service shows nothing where a warehouse never suspends itself."""
+    return seconds or 0
 
 
 @contextmanager
@@ -137,7 +142,7 @@ def held(login: Login, name: str, wanted: Warehouse, notes: Path, say: Say, *, c
         login: How to connect; a connection of its own is opened at the begin and at the end.
         name: Of the warehouse; empty: the session has none.
         wanted: What is asked of it.
-        notes: Directory in which what is to be restored is kept.
+        notes: Directory in which what is to be restored is kept, one for each server.
         say: Takes what the user should know.
         create: Make it, and drop it at the end.
 
@@ -153,7 +158,7 @@ def held(login: Login, name: str, wanted: Warehouse, notes: Path, say: Say, *, c
         return
     if not IDENTIFIER.fullmatch(name):
         raise ConfigError(f"'{name}' is no plain name of a warehouse: use letters, digits, _ and $", key="warehouse")
-    with _Note(notes, str(login.parameters["host"]), name) as note, ExitStack() as undoing:
+    with _Note(notes, name) as note, ExitStack() as undoing:
         with closing(login.connect()) as connection:
             found = _found(connection, name, note, say)
             _refuse_misfit(found, wanted, create=create)
@@ -179,13 +184,23 @@ def _found(connection: SnowflakeConnection, name: str, note: _Note, say: Say) ->
     earlier = note.left_by_another()
     if earlier is None:
         return look(connection, name)
-    say(f"warehouse {earlier.name}: an earlier run was killed; brought back to how that one found it")
     now = look(connection, name)
-    if not earlier.exists:
-        _ask(connection, f"DROP WAREHOUSE IF EXISTS {name}")
-    elif before := earlier.settings.changed_by(now.settings).properties:
-        _ask(connection, f"ALTER WAREHOUSE {name} SET {before}")
+    undo = _undo(earlier, now.settings, now)
+    if undo:
+        _ask(connection, undo)
+    if undo or (earlier.state, now.state) == (SUSPENDED, STARTED):
+        say(f"warehouse {earlier.name}: an earlier run was killed; brought back to how that one found it")
     return replace(look(connection, name), state=earlier.state)
+
+
+def _undo(found: Found, wanted: Warehouse, now: Found | None = None) -> str:
+    """The statement that brings back what `wanted` changes, as far as it is changed `now`; empty: nothing is."""
+    if not found.exists:
+        return f"DROP WAREHOUSE IF EXISTS {found.name}" if now is None or now.exists else ""
+    changed = found.settings.changed_by(wanted)
+    if now is not None and now.exists:
+        changed = changed.changed_by(now.settings)
+    return f"ALTER WAREHOUSE {found.name} SET {changed.properties}" if changed.properties else ""
 
 
 def _refuse_misfit(found: Found, wanted: Warehouse, *, create: bool) -> None:
@@ -224,19 +239,18 @@ def _change(connection: SnowflakeConnection, found: Found, wanted: Warehouse, sa
 
 def _restore(login: Login, found: Found, wanted: Warehouse, note: _Note, say: Say) -> None:
     """Undo what was changed; when that cannot be done, say so, with the statement that does it, and keep the note."""
-    changed = found.settings.changed_by(wanted).properties
-    undo = f"ALTER WAREHOUSE {found.name} SET {changed}" if found.exists else f"DROP WAREHOUSE IF EXISTS {found.name}"
     with HeldInterrupt():
         for attempt in range(1, RESTORE_ATTEMPTS + 1):
             try:
                 with closing(login.connect()) as connection:
-                    if changed or not found.exists:
+                    if undo := _undo(found, wanted, look(connection, found.name)):
                         _ask(connection, undo)
                     _suspend_again(connection, found)
                     say(f"warehouse {look(connection, found.name).describe()}: left as it was found")
             except (BackendError, ConfigError) as error:
                 if attempt == RESTORE_ATTEMPTS:
-                    say(f"warehouse {found.name} could not be brought back: {error}; do it by hand: {undo}")
+                    by_hand = _undo(found, wanted) or f"ALTER WAREHOUSE {found.name} SUSPEND"
+                    say(f"warehouse {found.name} could not be brought back: {error}; do it by hand: {by_hand}")
             else:
                 note.remove()
                 return
@@ -268,12 +282,12 @@ def _ask(connection: SnowflakeConnection, sql: str) -> list[dict[str, object]]:
 class _Note:
     """A file that says how a warehouse was found, there for as long as it is not as it was; locked while it is held."""
 
-    def __init__(self, directory: Path, where: str, name: str) -> None:
+    def __init__(self, directory: Path, name: str) -> None:
         from filelock import FileLock
 
         directory.mkdir(parents=True, exist_ok=True)
         self._name = name
-        self._path = directory / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', where)}.{name.upper()}.json"
+        self._path = directory / f"{name.upper()}.json"
         self._lock = FileLock(self._path.with_suffix(".lock"))
 
     def __enter__(self) -> _Note:
