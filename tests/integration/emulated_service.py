@@ -7,6 +7,7 @@ from bench.cell import run_cell
 from bench.config import compose
 from bench.config.stored import Sources
 from bench.plan import make_plan
+from bench.prepare import Preparation, prepare
 from bench.progress import QuietProgress
 from bench.results import open_run
 
@@ -40,6 +41,25 @@ def composed(*words):
 def backend_at(port, **keys):
     """The description of that emulator, as the command builds it."""
     return composed("backend=snowflake_emulated", "workload=reads", "dataset=shop", *words_to(port, **keys)).backend
+
+
+def brought(backend, dataset, home):
+    """Bring the data in through an open backend; gives their state and what was said."""
+    said = []
+    namespace = backend.namespace(dataset.schema)
+    with backend.open(namespace) as database:
+        state = prepare(
+            Preparation(
+                database=database,
+                backend=backend,
+                dataset=dataset,
+                namespace=namespace,
+                home=home,
+                advance=lambda what, done, total: None,
+                say=said.append,
+            )
+        )
+    return state, said
 
 
 def run(directory, *words):

@@ -2,12 +2,12 @@
 
 import pytest
 from command import bench, start
-from emulated_service import SHOP, composed, rows_of, words_to
+from emulated_service import SHOP, brought, composed, rows_of, words_to
 from known_backend import wait_until
 
 from bench.backends import snowflake_ingest
 from bench.errors import BackendError, PrepareError
-from bench.prepare import MARKER, Preparation, prepare
+from bench.prepare import MARKER
 from faulty_proxy import FaultyProxy
 
 ROWS = {"customers": 120, "regions": 6, "sales": 400}
@@ -28,21 +28,7 @@ def bring(emulator, schema, tmp_path):
         config = composed(
             "backend=snowflake_emulated", "dataset=shop", "workload=reads", *words_to(port, **given), *words
         )
-        said = []
-        namespace = config.backend.namespace(config.dataset.schema)
-        with config.backend.open(namespace) as database:
-            state = prepare(
-                Preparation(
-                    database=database,
-                    backend=config.backend,
-                    dataset=config.dataset,
-                    namespace=namespace,
-                    home=tmp_path,
-                    advance=lambda what, done, total: None,
-                    say=said.append,
-                )
-            )
-        return state, said
+        return brought(config.backend, config.dataset, tmp_path)
 
     return preparing
 
