@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeAlias
 
 from annotated_types import Ge, Le
@@ -168,19 +168,25 @@ class SnowflakeBackend(Account, Backend):
             ConnectError: The login is refused, or the emulator cannot be started.
             BackendError: The warehouse is not there, or may not be changed.
         """
-        with self._server(data, home) as backend:
+        own = self._own_data(data, home)
+        with self._server(own) as backend:
             warehouse = backend.greet(say)
-            wanted = backend.wanted()
-            login, notes = backend.login(warehouse=""), home / "snowflake"
-            with held(login, warehouse, wanted, notes, say, create=self.create_warehouse) as found:
+            login = backend.login(warehouse="")
+            # What an emulator of our own has goes with it, so that a killed run leaves nothing to others.
+            notes = home / "snowflake" / login.server if backend is self else own
+            with held(login, warehouse, backend.wanted(), notes, say, create=self.create_warehouse) as found:
                 yield replace(backend, found=found)
 
     @contextmanager
     def visit(self, data: str, home: Path, say: Say) -> Iterator[Self]:
         """As `provision`, but the warehouse is neither made nor changed."""
-        with self._server(data, home) as backend:
+        with self._server(self._own_data(data, home)) as backend:
             backend.greet(say)
-            yield replace(backend, warehouse="" if self.create_warehouse else backend.warehouse)
+            yield backend
+
+    def _own_data(self, data: str, home: Path) -> Path:
+        """Directory of an emulator of our own."""
+        return home / "emulator" / f"{data}_{self.tables}"
 
     def greet(self, say: Say) -> str:
         """Say where we are; gives the name of the warehouse, empty where there is none.
@@ -191,7 +197,8 @@ class SnowflakeBackend(Account, Backend):
         """
         from bench.backends.snowflake_facts import EMULATOR_REGION, place
 
-        with closing(self.login(warehouse="" if self.create_warehouse else self.warehouse).connect()) as connection:
+        # Without the warehouse, which may not be there yet; if it never will, we know better words than the service.
+        with closing(self.login(warehouse="").connect()) as connection:
             there = place(connection)
         if (there["region"] == EMULATOR_REGION) != self.emulated:
             what = "is the emulator; choose backend=snowflake_emulated" if not self.emulated else "is no emulator"
@@ -206,14 +213,14 @@ class SnowflakeBackend(Account, Backend):
         return self.warehouse or there["warehouse"]
 
     @contextmanager
-    def _server(self, data: str, home: Path) -> Iterator[Self]:
-        """This description, or one that leads to an emulator of its own."""
+    def _server(self, data: Path) -> Iterator[Self]:
+        """This description, or one that leads to an emulator of its own, which keeps its tables in `data`."""
         if not self.emulated or self.host or self.connection:
             yield self
             return
         from bench.backends.emulator_process import EmulatorProcess
 
-        with EmulatorProcess(data=home / "emulator" / f"{data}_{self.tables}") as emulator:
+        with EmulatorProcess(data=data) as emulator:
             yield replace(
                 self,
                 connection="",
@@ -231,7 +238,8 @@ class SnowflakeBackend(Account, Backend):
 
         Args:
             phase: For the query tag.
-            warehouse: Another than the chosen one; empty: the user's default one, if any.
+            warehouse: Another than that of the description; empty: the user's default one, if any. A warehouse that is
+                there only for a run is left out before and after it, since the service would refuse the login.
 
         Raises:
             ConfigError: A variable or a file that holds a secret is not there.
@@ -245,9 +253,11 @@ class SnowflakeBackend(Account, Backend):
             "ABORT_DETACHED_QUERY": True,
         }
         # A schema is not there before the first load, and the service would refuse the login.
-        account = replace(self, schema="", warehouse=self.warehouse if warehouse is None else warehouse)
+        mine = {spec.name: getattr(self, spec.name) for spec in fields(Account)} | {"schema": ""}
+        if warehouse is None:
+            warehouse = "" if self.create_warehouse and self.found is None else self.warehouse
         with _own_keys():
-            return make_login(account, session_parameters=parameters)
+            return make_login(Account(**mine | {"warehouse": warehouse}), session_parameters=parameters)
 
     def query_tag(self, phase: str) -> str:
         """What the service keeps with each query, as JSON."""

@@ -89,6 +89,13 @@ class SnowflakeDatabase(Database):
         for sql in statements:
             self.execute(sql)
 
+    def make_schema(self, namespace: Namespace) -> None:
+        """Only where it is missing: the service asks for the right to make one even where there is one."""
+        with self._asking("the schema's name") as connection:
+            there = snowflake_facts.has_schema(connection, namespace.schema)
+        if not there:
+            super().make_schema(namespace)
+
     def table_names(self, namespace: Namespace) -> frozenset[str]:
         """Names of the schema's tables; views are left out. Needs no warehouse."""
         with self._asking("the tables' names") as connection:
@@ -133,7 +140,8 @@ class SnowflakeDatabase(Database):
     def metering(self, since: datetime, until: datetime) -> Later[Metering]:
         """What the warehouse, and for hybrid tables the account's requests, were charged by the hour."""
         with self._asking("what it charged") as connection:
-            warehouse = connection.warehouse or ""
+            # That of the run, which may be gone by now, goes before that of this session.
+            warehouse = self._backend.warehouse or connection.warehouse or ""
             hybrid = self._backend.tables == "hybrid"
             return snowflake_history.metering(connection, warehouse, since, until, hybrid=hybrid)
 
