@@ -55,17 +55,6 @@ def test_a_hybrid_table_made_from_a_query_has_its_keys(ask):
     assert refused(ask, "select * from g") == (2003, "42S02")
 
 
-def test_a_hybrid_table_may_refer_to_itself_and_be_loaded_in_any_order(ask):
-    ask("create hybrid table boss (id int primary key)")
-    ask(
-        "create hybrid table person (id int, above int, boss int, primary key (id), "
-        f"foreign key (above) references {ask.schema}.person (id), foreign key (boss) references boss (id))"
-    )
-    ask("insert into boss values (1)")
-    ask("insert into person values (1, 2, 1), (2, null, 1)")
-    assert refused(ask, "insert into person values (3, 1, 9)") == (200009, "22000")
-
-
 def test_a_hybrid_table_needs_a_primary_key(ask):
     assert refused(ask, "create hybrid table h (id int)") == (391480, "42601")
     assert refused(ask, "alter table nowhere cluster by (id)") == (2003, "02000")

@@ -55,7 +55,6 @@ def prepare(statement: Statement) -> exp.Expr:
             raise errors.SqlError(391480, "42601", "SQL compilation error:\nPrimary key is required for hybrid tables.")
         if tree.find(exp.Cluster, exp.ClusterProperty):
             raise errors.unsupported("CLUSTER BY of a hybrid table")
-        _forget_references_to_itself(tree)
     else:
         _relax(tree)
     _limit_lengths(tree)
@@ -113,19 +112,6 @@ def _relax(tree: exp.Expr) -> None:
             kept.append(exp.ColumnConstraint(kind=exp.NotNullColumnConstraint()))
         column.set("constraints", kept)
     schema.set("expressions", [part for part in schema.expressions if not _is_key(part)])
-
-
-def _forget_references_to_itself(tree: exp.Expr) -> None:
-    """DuckDB looks for the row of such a key before the rest of the same statement is there, so no load would pass."""
-    schema = tree.this
-    if not isinstance(schema, exp.Schema):
-        return
-    itself = written(_target(tree).this)
-    for key in list(schema.find_all(exp.ForeignKey)):
-        reference = key.args.get("reference")
-        table = reference.find(exp.Table) if isinstance(reference, exp.Expression) else None
-        if table is not None and written(table.this) == itself:
-            key.pop()
 
 
 def _is_key(part: exp.Expr) -> bool:
