@@ -60,7 +60,7 @@ class SnowflakeBackend(Account, Backend):
 
     tables: Literal["standard", "transient", "hybrid"] = "standard"
     foreign_keys: bool = True
-    """Hybrid tables are made with their foreign keys, which Snowflake then enforces."""
+    """Hybrid tables are made with their foreign keys, which Snowflake then enforces; not those to the same table."""
     driver: Literal["connection", "pool"] = "connection"
     """`connection`: one for each client; `pool`: one is checked out for each operation."""
     pool_size: Annotated[int, Ge(1)] = 10
