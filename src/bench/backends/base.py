@@ -170,6 +170,10 @@ class Database(ABC):
     def apply(self, statements: Sequence[str]) -> None:
         """Send several statements, in one transaction where the engine's DDL is transactional."""
 
+    def make_schema(self, namespace: Namespace) -> None:
+        """See that the namespace's schema is there; for engines that have schemas."""
+        self.apply([f"CREATE SCHEMA IF NOT EXISTS {namespace.schema}"])
+
     @abstractmethod
     def table_names(self, namespace: Namespace) -> frozenset[str]:
         """Names of the tables that are there, in lower case and without the namespace's prefix; counts nothing."""

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeAlias
 
 from annotated_types import Ge, Le
@@ -72,7 +72,7 @@ class SnowflakeBackend(Account, Backend):
     put_parallel: Annotated[int, Ge(1), Le(99)] = 8
     """Parts of a file that are uploaded at the same time."""
     emulated: bool = False
-    """The server is the emulator: one that is started for the run, or the one at `host`."""
+    """The server is the emulator: the one that `host` or `connection` names, else one that is started for the run."""
 
     run: str = ""
     """Filled in by the tool, for the query tag."""
@@ -151,7 +151,7 @@ class SnowflakeBackend(Account, Backend):
             ConfigError: It is not there, or its file may be changed by others; no account is named at all.
             MissingDriverError: The connector is not installed.
         """
-        if not self.emulated:
+        if not self.emulated or self.connection:
             with _own_keys():
                 find_connection(self)
 
@@ -168,18 +168,25 @@ class SnowflakeBackend(Account, Backend):
             ConnectError: The login is refused, or the emulator cannot be started.
             BackendError: The warehouse is not there, or may not be changed.
         """
-        with self._server(data, home) as backend:
+        own = self._own_data(data, home)
+        with self._server(own) as backend:
             warehouse = backend.greet(say)
-            wanted, login, notes = backend.wanted(), backend.login(), home / "snowflake"
-            with held(login, warehouse, wanted, notes, say, create=self.create_warehouse) as found:
+            login = backend.login(warehouse="")
+            # What an emulator of our own has goes with it, so that a killed run leaves nothing to others.
+            notes = home / "snowflake" / login.server if backend is self else own
+            with held(login, warehouse, backend.wanted(), notes, say, create=self.create_warehouse) as found:
                 yield replace(backend, found=found)
 
     @contextmanager
     def visit(self, data: str, home: Path, say: Say) -> Iterator[Self]:
         """As `provision`, but the warehouse is neither made nor changed."""
-        with self._server(data, home) as backend:
+        with self._server(self._own_data(data, home)) as backend:
             backend.greet(say)
             yield backend
+
+    def _own_data(self, data: str, home: Path) -> Path:
+        """Directory of an emulator of our own."""
+        return home / "emulator" / f"{data}_{self.tables}"
 
     def greet(self, say: Say) -> str:
         """Say where we are; gives the name of the warehouse, empty where there is none.
@@ -190,7 +197,8 @@ class SnowflakeBackend(Account, Backend):
         """
         from bench.backends.snowflake_facts import EMULATOR_REGION, place
 
-        with closing(self.login().connect()) as connection:
+        # Without the warehouse, which may not be there yet; if it never will, we know better words than the service.
+        with closing(self.login(warehouse="").connect()) as connection:
             there = place(connection)
         if (there["region"] == EMULATOR_REGION) != self.emulated:
             what = "is the emulator; choose backend=snowflake_emulated" if not self.emulated else "is no emulator"
@@ -205,14 +213,14 @@ class SnowflakeBackend(Account, Backend):
         return self.warehouse or there["warehouse"]
 
     @contextmanager
-    def _server(self, data: str, home: Path) -> Iterator[Self]:
-        """This description, or one that leads to an emulator of its own."""
-        if not self.emulated or self.host:
+    def _server(self, data: Path) -> Iterator[Self]:
+        """This description, or one that leads to an emulator of its own, which keeps its tables in `data`."""
+        if not self.emulated or self.host or self.connection:
             yield self
             return
         from bench.backends.emulator_process import EmulatorProcess
 
-        with EmulatorProcess(data=home / "emulator" / f"{data}_{self.tables}") as emulator:
+        with EmulatorProcess(data=data) as emulator:
             yield replace(
                 self,
                 connection="",
@@ -225,10 +233,13 @@ class SnowflakeBackend(Account, Backend):
                 database=self.database or EMULATOR_DATABASE,
             )
 
-    def login(self, *, phase: str = "setup") -> Login:
-        """How to connect, with the session parameters of a fair measurement; `phase` is for the query tag.
+    def login(self, *, phase: str = "setup", warehouse: str | None = None) -> Login:
+        """How to connect, with the session parameters of a fair measurement.
 
-        A warehouse that is there only for a run is left out before and after it: the service would refuse the login.
+        Args:
+            phase: For the query tag.
+            warehouse: Another than that of the description; empty: the user's default one, if any. A warehouse that is
+                there only for a run is left out before and after it, since the service would refuse the login.
 
         Raises:
             ConfigError: A variable or a file that holds a secret is not there.
@@ -242,10 +253,11 @@ class SnowflakeBackend(Account, Backend):
             "ABORT_DETACHED_QUERY": True,
         }
         # A schema is not there before the first load, and the service would refuse the login.
-        missing = self.create_warehouse and self.found is None
-        account = replace(self, schema="", warehouse="" if missing else self.warehouse, create_warehouse=False)
+        mine = {spec.name: getattr(self, spec.name) for spec in fields(Account)} | {"schema": ""}
+        if warehouse is None:
+            warehouse = "" if self.create_warehouse and self.found is None else self.warehouse
         with _own_keys():
-            return make_login(account, session_parameters=parameters)
+            return make_login(Account(**mine | {"warehouse": warehouse}), session_parameters=parameters)
 
     def query_tag(self, phase: str) -> str:
         """What the service keeps with each query, as JSON."""

@@ -88,6 +88,13 @@ class SnowflakeDatabase(Database):
         for sql in statements:
             self.execute(sql)
 
+    def make_schema(self, namespace: Namespace) -> None:
+        """Only where it is missing: the service asks for the right to make one even where there is one."""
+        with self._asking("the schema's name") as connection:
+            there = snowflake_facts.has_schema(connection, namespace.schema)
+        if not there:
+            super().make_schema(namespace)
+
     def table_names(self, namespace: Namespace) -> frozenset[str]:
         """Names of the schema's tables; views are left out. Needs no warehouse."""
         with self._asking("the tables' names") as connection:

@@ -44,7 +44,7 @@ SIZE_OF_WORDS: Mapping[str, WarehouseSize] = {
 }
 """What `SHOW WAREHOUSES` says for what DDL calls otherwise."""
 WORDS_OF_SIZE: Mapping[WarehouseSize, str] = {size: words for words, size in SIZE_OF_WORDS.items()}
-SUSPENDED = "SUSPENDED"
+SUSPENDED, STARTED = "SUSPENDED", "STARTED"
 NEW_AUTO_SUSPEND_S = 60
 """Of a warehouse that is made for a run: the least that is billed anyhow."""
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
@@ -148,7 +148,7 @@ def held(login: Login, name: str, wanted: Warehouse, notes: Path, say: Say, *, c
         login: How to connect; a connection of its own is opened at the begin and at the end.
         name: Of the warehouse; empty: the session has none.
         wanted: What is asked of it.
-        notes: Directory in which what is to be restored is kept.
+        notes: Directory in which what is to be restored is kept, one for each server.
         say: Takes what the user should know.
         create: Make it, and drop it at the end.
 
@@ -168,7 +168,7 @@ def held(login: Login, name: str, wanted: Warehouse, notes: Path, say: Say, *, c
         raise ConfigError(
             f"'{name}' is no plain name of a warehouse: use letters, digits, _ and $", key="backend.warehouse"
         )
-    with _Note(notes, str(login.parameters["host"]), name) as note, ExitStack() as undoing:
+    with _Note(notes, name) as note, ExitStack() as undoing:
         with closing(login.connect()) as connection:
             found = _found(connection, name, note, say)
             _refuse_misfit(found, wanted, create=create)
@@ -202,11 +202,10 @@ def _found(connection: SnowflakeConnection, name: str, note: _Note, say: Say) ->
     now, noted = look(connection, name), note.left_by_another()
     if noted is None or not now.exists:
         return now
-    earlier = noted.found
-    # What is no longer as that run had set it was changed by somebody since then, and is theirs.
-    left = earlier.settings.changed_by(noted.wanted).where_equal(noted.wanted, now.settings).properties
-    if left or not earlier.exists:
-        _ask(connection, f"ALTER WAREHOUSE {name} SET {left}" if earlier.exists else f"DROP WAREHOUSE IF EXISTS {name}")
+    earlier, undo = noted.found, _undo(noted.found, noted.wanted, now)
+    if undo:
+        _ask(connection, undo)
+    if undo or (earlier.state, now.state) == (SUSPENDED, STARTED):
         say(f"warehouse {name}: an earlier run was killed; brought back to how that one found it")
     return replace(look(connection, name), state=earlier.state)
 
@@ -247,30 +246,34 @@ def _change(connection: SnowflakeConnection, found: Found, wanted: Warehouse, sa
 
 def _restore(login: Login, found: Found, wanted: Warehouse, note: _Note, say: Say) -> None:
     """Undo what was changed; when that cannot be done, say so, with the statement that does it, and keep the note."""
-    undo = _undo(found, wanted)
     with HeldInterrupt():
         for attempt in range(1, RESTORE_ATTEMPTS + 1):
             try:
                 with closing(login.connect()) as connection:
-                    if undo:
+                    if undo := _undo(found, wanted, look(connection, found.name)):
                         _ask(connection, undo)
                     remark = _suspend_again(connection, found) or "left as it was found"
                     say(f"warehouse {look(connection, found.name).describe()}: {remark}")
             except (BackendError, ConfigError) as error:
                 if attempt == RESTORE_ATTEMPTS:
-                    by_hand = f"; do it by hand: {undo}" if undo else ""
-                    say(f"warehouse {found.name} could not be brought back: {error}{by_hand}")
+                    by_hand = _undo(found, wanted) or f"ALTER WAREHOUSE {found.name} SUSPEND"
+                    say(f"warehouse {found.name} could not be brought back: {error}; do it by hand: {by_hand}")
             else:
                 note.remove()
                 return
 
 
-def _undo(found: Found, wanted: Warehouse) -> str:
-    """The statement that undoes what `_change` did; empty where it changed nothing."""
+def _undo(found: Found, wanted: Warehouse, now: Found | None = None) -> str:
+    """The statement that undoes what `_change` did, as far as it is so `now`; empty where nothing is to be undone.
+
+    What is no longer as the run had set it was changed by somebody since then, and is theirs.
+    """
     if not found.exists:
-        return f"DROP WAREHOUSE IF EXISTS {found.name}"
-    changed = found.settings.changed_by(wanted).properties
-    return f"ALTER WAREHOUSE {found.name} SET {changed}" if changed else ""
+        return f"DROP WAREHOUSE IF EXISTS {found.name}" if now is None or now.exists else ""
+    changed = found.settings.changed_by(wanted)
+    if now is not None:
+        changed = changed.where_equal(wanted, now.settings)
+    return f"ALTER WAREHOUSE {found.name} SET {changed.properties}" if changed.properties else ""
 
 
 def _suspend_again(connection: SnowflakeConnection, found: Found) -> str:
@@ -323,12 +326,12 @@ class Noted:
 class _Note:
     """A file that says how a warehouse was found, there for as long as it is not as it was; locked while it is held."""
 
-    def __init__(self, directory: Path, where: str, name: str) -> None:
+    def __init__(self, directory: Path, name: str) -> None:
         from filelock import FileLock
 
         directory.mkdir(parents=True, exist_ok=True)
         self._name = name
-        self._path = directory / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', where)}.{name.upper()}.json"
+        self._path = directory / f"{name.upper()}.json"
         self._lock = FileLock(self._path.with_suffix(".lock"))
 
     def __enter__(self) -> _Note:
