@@ -51,7 +51,7 @@ class SnowflakeBackend(Account, Backend):
     """Size for the length of the run; null: as it is found."""
     create_warehouse: bool = False
     """Make the warehouse for the run and drop it afterwards; refused where there is one of that name."""
-    generation: Literal["1", "2"] | None = None
+    generation: Literal[1, 2] | None = None
     min_clusters: Annotated[int, Ge(1)] | None = None
     max_clusters: Annotated[int, Ge(1)] | None = None
     scaling_policy: Literal["standard", "economy"] | None = None
@@ -60,7 +60,7 @@ class SnowflakeBackend(Account, Backend):
 
     tables: Literal["standard", "transient", "hybrid"] = "standard"
     foreign_keys: bool = True
-    """Hybrid tables are made with their foreign keys, which Snowflake then enforces."""
+    """Hybrid tables are made with their foreign keys, which Snowflake then enforces; not those to the same table."""
     driver: Literal["connection", "pool"] = "connection"
     """`connection`: one for each client; `pool`: one is checked out for each operation."""
     pool_size: Annotated[int, Ge(1)] = 10

@@ -20,6 +20,7 @@ from bench.model import (
     ComputeFacts,
     CountedRows,
     ErrorClass,
+    Finding,
     Later,
     Metering,
     Namespace,
@@ -118,6 +119,13 @@ class SnowflakeDatabase(Database):
         """Version, place, role, warehouse, and the parameters that matter, as the service reads them back."""
         with self._asking("what it is") as connection:
             return snowflake_facts.facts(connection, self._backend.found)
+
+    def findings(self) -> Iterable[Finding]:
+        """Clocks, warehouse, and rights, tried in a schema that is dropped again."""
+        from bench.backends.snowflake_fitness import findings
+
+        with self._asking("what it is fit for") as connection:
+            return list(findings(connection, self._backend))
 
     def history(self, sessions: Sequence[str], since: datetime, until: datetime) -> Iterable[ServerQuery]:
         """From the service's history by session; for hybrid tables it leaves out what was quick."""

@@ -63,7 +63,7 @@ class Warehouse:
     """Settings of a warehouse; None: not known, or not cared about."""
 
     size: WarehouseSize | None = None
-    generation: Literal["1", "2"] | None = None
+    generation: Literal[1, 2] | None = None
     min_clusters: int | None = None
     max_clusters: int | None = None
     scaling_policy: Literal["standard", "economy"] | None = None
@@ -131,7 +131,7 @@ def look(connection: SnowflakeConnection, name: str) -> Found:
         state=str(row["state"]).upper(),
         settings=Warehouse(
             size=SIZE_OF_WORDS.get(str(row["size"])),
-            generation=cast("Literal['1', '2']", generation) if generation in ("1", "2") else None,
+            generation=cast("Literal[1, 2]", int(generation)) if generation in ("1", "2") else None,
             min_clusters=number("min_cluster_count"),
             max_clusters=number("max_cluster_count"),
             scaling_policy=cast("Literal['standard']", policy) if policy in ("standard", "economy") else None,
