@@ -206,7 +206,7 @@ def _found(connection: SnowflakeConnection, name: str, note: _Note, say: Say) ->
     if undo:
         _ask(connection, undo)
     if undo or (earlier.state, now.state) == (SUSPENDED, STARTED):
-        say(f"warehouse {name}: an earlier run was killed; brought back to how that one found it")
+        say(f"warehouse {now.name}: an earlier run was killed; brought back to how that one found it")
     return replace(look(connection, name), state=earlier.state)
 
 
@@ -271,7 +271,7 @@ def _undo(found: Found, wanted: Warehouse, now: Found | None = None) -> str:
     if not found.exists:
         return f"DROP WAREHOUSE IF EXISTS {found.name}" if now is None or now.exists else ""
     changed = found.settings.changed_by(wanted)
-    if now is not None:
+    if now is not None and now.exists:
         changed = changed.where_equal(wanted, now.settings)
     return f"ALTER WAREHOUSE {found.name} SET {changed.properties}" if changed.properties else ""
 
