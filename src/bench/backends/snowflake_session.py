@@ -58,7 +58,8 @@ class SnowflakeDatabase(Database):
         """The service's numbers of the pool's sessions."""
         self._connection = self.connect("setup")
         try:
-            snowflake_facts.demand_no_result_cache(self._connection)
+            with _refused("its parameters"):
+                snowflake_facts.demand_no_result_cache(self._connection)
         except BaseException:
             self._connection.close()
             raise

@@ -256,8 +256,10 @@ def _restore(login: Login, found: Found, wanted: Warehouse, note: _Note, say: Sa
                     say(f"warehouse {look(connection, found.name).describe()}: {remark}")
             except (BackendError, ConfigError) as error:
                 if attempt == RESTORE_ATTEMPTS:
-                    by_hand = _undo(found, wanted) or f"ALTER WAREHOUSE {found.name} SUSPEND"
-                    say(f"warehouse {found.name} could not be brought back: {error}; do it by hand: {by_hand}")
+                    suspend = f"ALTER WAREHOUSE {found.name} SUSPEND" if found.state == SUSPENDED else ""
+                    by_hand = _undo(found, wanted) or suspend
+                    remedy = f"; do it by hand: {by_hand}" if by_hand else ", and nothing was changed"
+                    say(f"warehouse {found.name} could not be brought back: {error}{remedy}")
             else:
                 note.remove()
                 return
