@@ -100,7 +100,8 @@ class SnowflakeBackend(Account, Backend):
             raise ConfigError("a warehouse that is to be made needs a name; give backend.warehouse", key="warehouse")
         if (self.max_clusters or 1) < (self.min_clusters or 1):
             raise ConfigError(
-                f"{self.max_clusters or 1} is less than min_clusters ({self.min_clusters})", key="max_clusters"
+                f"{self.max_clusters or 1} is less than min_clusters ({self.min_clusters}); raise it",
+                key="max_clusters",
             )
 
     @property
@@ -201,13 +202,20 @@ class SnowflakeBackend(Account, Backend):
         with closing(self.login(warehouse="").connect()) as connection:
             there = place(connection)
         if (there["region"] == EMULATOR_REGION) != self.emulated:
-            what = "is the emulator; choose backend=snowflake_emulated" if not self.emulated else "is no emulator"
+            what = (
+                "is no emulator; choose backend=snowflake"
+                if self.emulated
+                else ("is the emulator; choose backend=snowflake_emulated")
+            )
             raise ConfigError(f"the server at {self.host or there['account']} {what}", key="backend.emulated")
         if not there["database"]:
-            raise ConfigError("no database is chosen, and the connection names none", key="backend.database")
-        kind = "Snowflake's emulator" if self.emulated else "Snowflake"
+            raise ConfigError(
+                "no database is chosen; name one that is there, in which the schema of the tables can be made",
+                key="backend.database",
+            )
+        where = f"Snowflake {there['version']} in {there['region']}, account {there['account']}"
         say(
-            f"{kind} {there['version']} in {there['region']}, account {there['account']}, role {there['role']}, "
+            f"{'an emulator of Snowflake' if self.emulated else where}, role {there['role']}, "
             f"database {there['database']}, warehouse {self.warehouse or there['warehouse'] or 'none'}"
         )
         return self.warehouse or there["warehouse"]

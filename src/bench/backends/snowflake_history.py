@@ -35,7 +35,7 @@ LATE = timedelta(hours=3)
 """After which the views of the account should hold everything."""
 QUEUES = ("queued_provisioning_time", "queued_repair_time", "queued_overload_time")
 SPILLS = ("bytes_spilled_to_local_storage", "bytes_spilled_to_remote_storage")
-GRANT = "GRANT IMPORTED PRIVILEGES ON DATABASE SNOWFLAKE to the role, or wait for somebody who has it"
+GRANT = "GRANT IMPORTED PRIVILEGES ON DATABASE SNOWFLAKE TO ROLE …, or ask with a role that has it"
 
 
 def history(

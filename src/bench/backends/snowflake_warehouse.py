@@ -191,7 +191,8 @@ def suspend_and_resume(connection: SnowflakeConnection, name: str) -> None:
     while (state := look(connection, name).state) != SUSPENDED:
         if time.monotonic() > give_up_at:
             raise BackendError(
-                f"the warehouse {name} is {state.lower()} {SUSPEND_LIMIT_S:g} s after SUSPEND; who uses it?"
+                f"the warehouse {name} is {state.lower()} {SUSPEND_LIMIT_S:g} s after SUSPEND; "
+                "somebody else keeps it busy: choose another one, or leave out cold=true"
             )
         time.sleep(SUSPEND_PAUSE_S)
     _ask(connection, f"ALTER WAREHOUSE {name} RESUME IF SUSPENDED")
@@ -225,7 +226,7 @@ def _refuse_misfit(found: Found, wanted: Warehouse, *, create: bool) -> None:
     for spec in fields(Warehouse) if found.exists else ():
         if getattr(wanted, spec.name) is not None and getattr(found.settings, spec.name) is None:
             raise ConfigError(
-                f"the service does not say what '{found.name}' has, so it could not be left as it was found; "
+                f"the service does not say what '{found.name}' has now, so it could not be left as it was found; "
                 "leave this out, or make a warehouse for the run with backend.create_warehouse=true",
                 key=f"backend.{KEY_OF.get(spec.name, spec.name)}",
             )
