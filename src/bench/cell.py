@@ -118,7 +118,7 @@ class _Measurement:
             self.meter.opened(backend.compute)
             with backend.open(self.plan.namespace) as database:
                 workload = self._prepare(backend, database)
-                self.meter.data_ready(database.compute_facts(self.plan.namespace))
+                self.meter.data_ready(self.observation.compute(database, self.plan.namespace))
                 self._verify(database, workload)
                 self._keep_pipelines(database, workload)
                 if config.plans and backend.capabilities.answers:
@@ -130,8 +130,7 @@ class _Measurement:
                 self.observation.before(database)
             with self.observation.watching(backend, self.plan.namespace):
                 self._load(executor, backend, workload)
-            with backend.open(self.plan.namespace) as database:
-                self.observation.after(database)
+            self.observation.conclude(backend, self.plan.namespace)
 
     def _say(self, line: str) -> None:
         """Show a line, and keep it with the results."""

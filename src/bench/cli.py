@@ -16,7 +16,7 @@ from bench.redact import redact_text
 
 VERBS: Mapping[str, str] = {
     "run": "run one cell, or with -m a sweep; the verb itself may be left out",
-    "plan": "print the exact SQL of any choice, without a database; --check has the engine EXPLAIN it",
+    "plan": "print the exact SQL of any choice, and what it would take; --check has the engine EXPLAIN it",
     "doctor": "say whether the system under test and this machine are fit to measure",
     "list": "name the groups, their options, and what each is for",
     "resume": "run what is missing or failed in the directory of a sweep or run",

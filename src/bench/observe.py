@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.backends.base import Backend, Database, Session
-    from bench.model import Namespace, RenderedOperation, Row, StatementStats
+    from bench.model import ComputeFacts, Namespace, RenderedOperation, Row, StatementStats
     from bench.results import RunWriter
     from bench.results.server import SampleCount
     from bench.workload import Params, Workload
@@ -74,6 +74,13 @@ class Observation:
                     ],
                 )
 
+    def compute(self, database: Database, namespace: Namespace) -> ComputeFacts | None:
+        """What the engine tells of what is billed; None where it refuses."""
+        found: ComputeFacts | None = None
+        with self._asking("tell what is billed"):
+            found = database.compute_facts(namespace)
+        return found  # noqa: RET504  # None where the guard has turned a refusal into a warning
+
     def before(self, database: Database) -> None:
         """Read the counters; everything that is sent by then, plans included, is not in the difference."""
         self._before = self._count(database)
@@ -91,6 +98,11 @@ class Observation:
         finally:
             if watch is not None:
                 self._write_waits(watch)
+
+    def conclude(self, backend: Backend, namespace: Namespace) -> None:
+        """Open the engine once more for `after`; one that is gone by now takes nothing measured with it."""
+        with self._asking("answer after the load"), backend.open(namespace) as database:
+            self.after(database)
 
     def after(self, database: Database) -> None:
         """Read the counters again and the history, and write what was found."""

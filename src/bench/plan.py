@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import streams
 from bench.backends.base import Backend
+from bench.budget import Budget
 from bench.dataset import Dataset
 from bench.errors import ConfigError
 from bench.load import LoadProfile
@@ -31,6 +32,10 @@ class RunConfig:
     seed: int
     home: Path
     """Directory of what is kept between runs: generated files, embedded servers, database files."""
+    outputs: Path
+    """Directory of results, of earlier runs too."""
+    budget: Budget
+    """What the run, or the sweep to which it belongs, may take."""
     verify: bool
     cold: bool
     """Empty the engine's caches between the check of the answers and the load."""
@@ -151,6 +156,7 @@ def _check_fit(config: RunConfig, plan: Plan) -> None:
     misfit = config.price.misfit(config.backend.compute.kind)
     if misfit:
         raise ConfigError(misfit, key="price")
+    config.budget.demand_price(config.price)
     if can.max_processes is not None and load.processes > can.max_processes:
         raise ConfigError(
             f"{load.processes} processes, but {config.backend.name} lets {can.max_processes} open its database; "

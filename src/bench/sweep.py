@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.budget import Budget, Spending
 from bench.errors import BenchError, ResultError
 from bench.redact import redact_text
-from bench.results import CellStatus, Ledger, open_sweep, read_ledger, states, write_cells
+from bench.results import CellStatus, Ledger, open_sweep, read_ledger, spent, states, write_cells
 
 if TYPE_CHECKING:
     from bench.cell import CellOutcome
 
 LOCK_NAME = ".lock"
+NO_BUDGET = Budget()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +30,8 @@ class Cell:
     config_hash: str
     run: Callable[[], CellOutcome]
     """Runs it in its folder; what fails becomes part of the outcome, except an interruption."""
+    estimate: Spending = Spending()  # noqa: RUF009  # frozen, so that all cells can share it
+    """What it is going to take, where a budget wants to know."""
 
 
 @contextmanager
@@ -53,7 +57,12 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def run_cells(
-    cells: Sequence[Cell], sweep: Path, *, fail_fast: bool, say: Callable[[str], None]
+    cells: Sequence[Cell],
+    sweep: Path,
+    *,
+    fail_fast: bool,
+    say: Callable[[str], None],
+    budget: Budget = NO_BUDGET,
 ) -> dict[str, CellStatus]:
     """Run the cells in their order and tell the ledger; a cell that fails does not stop the others.
 
@@ -62,6 +71,7 @@ def run_cells(
         sweep: Directory of the sweep. The caller holds its lock.
         fail_fast: Leave the rest planned when a cell has failed.
         say: Takes what the user should know at once.
+        budget: Leave the rest planned when what was spent and the estimate of the next cell exceed it.
 
     Returns:
         How each cell of `cells` stands, those that were not started included.
@@ -71,6 +81,10 @@ def run_cells(
         _note(ledger, cell, CellStatus.PLANNED)
     try:
         for number, cell in enumerate(cells, start=1):
+            excess = budget.excess(_spent(sweep), cell.estimate) if budget.limited else ""
+            if excess:
+                _stop(ledger, cells[number - 1 :], sweep, excess, say)
+                break
             say(f"cell {number} of {len(cells)}: {cell.name}")
             if _run(cell, sweep, ledger, say) is not CellStatus.DONE and fail_fast:
                 say("fail_fast: the remaining cells are left planned")
@@ -78,6 +92,20 @@ def run_cells(
     finally:
         write_cells(sweep, open_sweep(sweep).runs)
     return standing(sweep, [cell.name for cell in cells])
+
+
+def _spent(sweep: Path) -> Spending:
+    """What all cells have taken so far, before this process too."""
+    return sum((spent(sweep / name) for name in states(read_ledger(sweep))), Spending())
+
+
+def _stop(ledger: Ledger, cells: Sequence[Cell], sweep: Path, excess: str, say: Callable[[str], None]) -> None:
+    for cell in cells:
+        _note(ledger, cell, CellStatus.PLANNED, excess)
+    limit = excess.partition("=")[0]
+    rest = "the remaining cell is" if len(cells) == 1 else f"the remaining {len(cells)} cells are"
+    say(f"{excess} ({cells[0].name}); {rest} left planned, and what was measured is kept")
+    say(f"`bench resume {sweep} {limit}=…` goes on with another limit, `bench resume {sweep}` without one")
 
 
 def standing(sweep: Path, names: Sequence[str] = ()) -> dict[str, CellStatus]:

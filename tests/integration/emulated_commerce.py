@@ -70,5 +70,12 @@ def in_duckdb(dataset):
 class Beside:
     """What a session on the connector asks of the database that opened it."""
 
+    def __init__(self, port):
+        self.port = port
+
+    def cancel(self, number):
+        with connected(self.port) as connection:
+            connection.cursor().execute(f"SELECT SYSTEM$CANCEL_ALL_QUERIES({number})")
+
     def trail(self):
         return Trail("test:{}".format)

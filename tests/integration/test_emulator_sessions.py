@@ -201,7 +201,9 @@ def test_statements_without_waiting(connect):
     assert cursor.fetchall() == [(42,)]
 
 
-@pytest.mark.parametrize("sql", ["call nothing()", "show grants", "nonsense", "select system$wait('x')", "put nothing"])
+@pytest.mark.parametrize(
+    "sql", ["call nothing()", "show grants", "nonsense", "select system$wait('x')", "put nothing", "set x = 1"]
+)
 def test_whatever_is_not_understood_is_refused_at_once(ask, sql):
     before = time.monotonic()
     with pytest.raises(Error) as error:

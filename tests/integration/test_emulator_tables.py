@@ -76,6 +76,16 @@ def test_indexes_are_declared_and_listed(ask):
     assert refused(ask, "create index four on s (id)")[1] == "0A000"
 
 
+def test_texts_have_a_length(ask):
+    ask('create table t (a varchar(3), "b" varchar(2), c varchar)')
+    ask("insert into t values ('äöü', 'bb', 'anything')")
+    assert refused(ask, "insert into t values ('abcd', 'b', 'c')") == (100078, "22000")
+    assert refused(ask, "update t set \"b\" = 'bbb'") == (100078, "22000")
+    assert refused(ask, "create table t (a int)") == (2002, "42710")
+    lengths = "select character_maximum_length from information_schema.columns where table_schema = ? order by 1"
+    assert [length for (length,) in ask(lengths, ask.schema.upper())][:2] == [2, 3]
+
+
 def test_kinds_are_listed(ask):
     ask("create table s (d date, n number(12, 2)) cluster by (d, n)")
     ask("create transient table t (id int)")

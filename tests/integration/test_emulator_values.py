@@ -80,8 +80,11 @@ def test_rows_of_an_array_binding_are_one_statement(ask):
     cursor.executemany("insert into many values (?, ?)", [(number, f"row {number}") for number in range(500)])
     assert cursor.rowcount == 500
     with pytest.raises(snowflake.connector.errors.IntegrityError):
-        cursor.executemany("insert into many values (?, ?)", [(1, "good"), (None, "bad")])
+        cursor.executemany("insert into many values (?, ?)", [(number or None, "bad") for number in range(300, -1, -1)])
     assert ask("select count(*), sum(a) from many") == [(500, 124750)]
+    mixed = [(1, "a"), (2, None), (3, "c")]
+    cursor.executemany("insert into many (a, b) values (?, upper(?))", mixed)
+    assert ask("select b from many where a < 4 and length(b) < 2 or b is null order by a") == [("A",), (None,), ("C",)]
 
 
 def test_rows_changed_are_counted(ask):

@@ -1,6 +1,8 @@
 """DataFrame pipelines through the real Snowpark against the emulator: the answers of the SQL, and what a call costs."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -63,7 +65,7 @@ def duck():
 
 def opened(port, **settings):
     connection = connected(port)
-    plain = SnowflakeSession(connection, Beside())
+    plain = SnowflakeSession(connection, Beside(port))
     return SnowparkSession(plain, connection, NAMESPACE, tag=plain.tag, **settings), connection
 
 
@@ -214,6 +216,13 @@ def test_with_inferred_schemas_the_query_is_the_only_round_trip(inferring, reque
     assert later == 1
 
 
+def test_inferring_schemas_is_switched_on_without_a_word(port, caplog):
+    session, _ = opened(port, reduce_describes=True)
+    with session:
+        assert session._snowpark.reduce_describe_query_enabled
+    assert [record for record in caplog.records if record.name.startswith("snowflake.snowpark")] == []
+
+
 def test_every_request_of_a_call_carries_the_tag_of_its_phase(own, requests, duck):
     session, _ = own
     statement = statement_of(FRAMES, "two_way")
@@ -320,6 +329,31 @@ def test_a_mistake_in_a_pipeline_is_fatal_and_a_closed_session_is_gone(own):
     with pytest.raises(Exception, match="closed") as caught:
         session.prepare(Statement(sql="SELECT 1"))([])
     assert session.classify(caught.value) is ErrorClass.DISCONNECTED
+
+
+SLOW = """\
+from snowflake.snowpark import functions as F
+
+
+def pipeline(table, value):
+    lines, others = table("order_lines").select("quantity"), table("order_lines").select(F.col("quantity").alias("q"))
+    orders = table("orders").select("total")
+    return lines.cross_join(others).cross_join(orders).agg(F.sum(F.col("quantity") * F.col("q") % F.col("total")))
+"""
+
+
+def test_a_pipeline_that_takes_too_long_is_cancelled_and_the_session_lives_on(own):
+    session, _ = own
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(session.prepare(Statement(sql="", pipeline=SLOW)), [])
+        done, end = False, time.monotonic() + 60
+        while not done and time.monotonic() < end:  # a cancel that comes before the query has nothing to end
+            time.sleep(1)
+            session.cancel()
+            done = running.done()
+        error = running.exception(timeout=60)
+    assert session.classify(error) is ErrorClass.TIMEOUT
+    assert list(session.prepare(Statement(sql="SELECT 1 AS a"))([])) == [(1,)]
 
 
 def test_ids_that_nobody_asks_for_are_not_kept_for_ever(own, monkeypatch):

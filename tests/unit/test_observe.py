@@ -217,6 +217,15 @@ def test_an_observer_that_cannot_connect_is_one_warning(writer):
     ]
 
 
+def test_an_engine_that_is_gone_after_the_load_is_one_warning(writer):
+    seen = observation(writer)
+    seen.before(TellingDatabase(TellingBackend()))
+    seen.conclude(Unreachable(), Namespace(schema="s"))
+    assert read_manifest(writer.directory)["warnings"] == [
+        "the engine did not answer after the load: too many connections"
+    ]
+
+
 class Unreachable(TellingBackend):
     def open(self, namespace):
         raise OSError("too many connections")

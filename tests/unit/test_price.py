@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.config import Sources, compose
@@ -121,6 +121,7 @@ class TestWarehouse:
     def test_sizes_in_any_spelling(self, spelled):
         assert cost(size=spelled).credits == 32
 
+    @settings(deadline=None)
     @given(
         seconds=st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)), tail_s=st.floats(0, 3600), clusters=st.integers(1, 10),
         kind=st.tuples(st.sampled_from(["X-Small", "Medium", "2X-Large"]), st.sampled_from(["gen1", "gen2"])),
@@ -205,6 +206,7 @@ class TestBreakEven:
         assert (found.operations_per_hour, found.cheaper_below) == (None, cheaper)
         assert break_even(other, one).cheaper_below == cheaper
 
+    @settings(deadline=None)
     @given(*[st.floats(0, 1e3)] * 2, *[st.floats(0, 1)] * 2)
     def test_at_the_break_even_both_cost_the_same(self, fixed, other_fixed, each, other_each):
         one, other = line("a", fixed, each), line("b", other_fixed, other_each)

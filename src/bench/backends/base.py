@@ -269,7 +269,7 @@ class Database(ABC):
     def compute_facts(self, namespace: Namespace) -> ComputeFacts | None:
         """What is billed for, as the engine tells it once the data are in; None: no more than `Backend.compute`.
 
-        Asked once per run, outside of the measurement, and after it once more where row storage is billed by use.
+        Asked once per run, outside of the measurement. What the role may not see is None, and raises nothing.
         """
         return None
 
@@ -332,8 +332,8 @@ class Backend(ABC):
         """
         return _as_it_is(self)
 
-    def revisit(self, data: str, home: Path, say: Say) -> AbstractContextManager[Backend]:
-        """As `provision`, but only to ask something after a run: whatever costs money while it is up stays as it is."""
+    def visit(self, data: str, home: Path, say: Say) -> AbstractContextManager[Backend]:
+        """As `provision`, but only to ask something beside the runs: what costs money while it is up stays as it is."""
         return self.provision(data, home, say)
 
     @abstractmethod

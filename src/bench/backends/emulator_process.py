@@ -113,14 +113,15 @@ class EmulatorProcess:
             start_new_session=True,  # Ctrl-C is for us; the emulator is stopped when its clients are done
         )
         line = self._first_line(self._process)
+        late = line is None
         try:
-            ready = json.loads(line)
+            ready = json.loads(line or b"")
             self.port, self.version = int(ready["port"]), str(ready["version"])
         except (ValueError, KeyError):
-            raise ConnectError(f"the emulator did not start: {self._tail()}") from None
+            raise ConnectError(f"the emulator did not start: {self._tail(late=late)}") from None
 
-    def _first_line(self, process: subprocess.Popen[bytes]) -> bytes:
-        """What it says when it is ready; empty when it ended, or said nothing for too long."""
+    def _first_line(self, process: subprocess.Popen[bytes]) -> bytes | None:
+        """What it says when it is ready; empty when it ended, None when it said nothing for too long."""
         output = process.stdout
         assert output is not None
         lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -128,12 +129,15 @@ class EmulatorProcess:
         try:
             return lines.get(timeout=self.start_limit_s)
         except queue.Empty:
-            return b""
+            return None
 
-    def _tail(self) -> str:
+    def _tail(self, *, late: bool) -> str:
         """The last of what it wrote, in one line."""
-        if self._process and self._process.poll() is None:
-            _end(self._process)
+        assert self._process is not None
+        try:  # its output ends a moment before it does
+            self._process.wait(0.0 if late else STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
             return f"it said nothing within {self.start_limit_s:g} s"
         assert self._log is not None
         self._log.seek(0)

@@ -152,7 +152,8 @@ class SnowflakeBackend(Account, Backend):
             MissingDriverError: The connector is not installed.
         """
         if not self.emulated:
-            find_connection(self)
+            with _own_keys():
+                find_connection(self)
 
     def for_run(self, run_id: str, cell: str) -> Self:
         """With what the query tag says."""
@@ -167,7 +168,7 @@ class SnowflakeBackend(Account, Backend):
             ConnectError: The login is refused, or the emulator cannot be started.
             BackendError: The warehouse is not there, or may not be changed.
         """
-        own = home / "emulator" / f"{data}_{self.tables}.duckdb"
+        own = self._emulated_data(data, home)
         with self._server(own) as backend:
             warehouse = backend.greet(say)
             login = backend.login(warehouse="")
@@ -175,6 +176,13 @@ class SnowflakeBackend(Account, Backend):
             notes = home / "snowflake" / login.server if backend is self else own
             with held(login, warehouse, backend.wanted(), notes, say, create=self.create_warehouse) as found:
                 yield replace(backend, found=found)
+
+    @contextmanager
+    def visit(self, data: str, home: Path, say: Say) -> Iterator[Self]:
+        """As `provision`, but the warehouse is neither made nor changed."""
+        with self._server(self._emulated_data(data, home)) as backend:
+            backend.greet(say)
+            yield replace(backend, create_warehouse=False, warehouse="") if self.create_warehouse else backend
 
     def greet(self, say: Say) -> str:
         """Say where we are; gives the name of the warehouse, empty where there is none.
@@ -199,6 +207,10 @@ class SnowflakeBackend(Account, Backend):
             f"database {there['database']}, warehouse {self.warehouse or there['warehouse'] or 'none'}"
         )
         return self.warehouse or there["warehouse"]
+
+    def _emulated_data(self, data: str, home: Path) -> Path:
+        """Where an emulator of our own keeps its tables."""
+        return home / "emulator" / f"{data}_{self.tables}"
 
     @contextmanager
     def _server(self, data: Path) -> Iterator[Self]:
@@ -242,7 +254,8 @@ class SnowflakeBackend(Account, Backend):
         # A schema is not there before the first load, and the service would refuse the login.
         mine = {spec.name: getattr(self, spec.name) for spec in fields(Account)} | {"schema": ""}
         account = Account(**mine if warehouse is None else mine | {"warehouse": warehouse})
-        return make_login(account, session_parameters=parameters)
+        with _own_keys():
+            return make_login(account, session_parameters=parameters)
 
     def query_tag(self, phase: str) -> str:
         """What the service keeps with each query, as JSON."""
@@ -280,3 +293,14 @@ class SnowflakeBackend(Account, Backend):
         where = "emulator" if self.emulated else f"connection '{self.connection}'" if self.connection else self.account
         size = f", warehouse size {self.warehouse_size}" if self.warehouse_size else ""
         return f"{self.name}: {where or 'default connection'}, {self.tables} tables, driver {self.driver}{size}"
+
+
+@contextmanager
+def _own_keys() -> Iterator[None]:
+    """Have an error name the key as the user writes it; while a description is built, the builder does so."""
+    try:
+        yield
+    except ConfigError as error:
+        if not error.key or error.key.startswith("backend."):
+            raise
+        raise ConfigError(str(error.args[0]), key=f"backend.{error.key}") from None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from bench.backends.arrow_rows import ArrowRows
 from bench.backends.base import Call, Session
+from bench.backends.snowflake_session import bound
 from bench.errors import RunError
 from bench.model import CountedRows, ErrorClass, Namespace, Row, Statement, Value
 
@@ -16,9 +19,11 @@ if TYPE_CHECKING:
     from snowflake.snowpark import DataFrame, QueryHistory
     from snowflake.snowpark import Session as Snowpark
 
+QUERY = re.compile(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*|\()*(?:SELECT|WITH)\b", re.IGNORECASE | re.DOTALL)
+"""A statement that gives a table, whatever comments and brackets stand before it."""
+
 Pipeline: TypeAlias = "Callable[[Callable[[str], DataFrame], Callable[[str], Value]], DataFrame]"
 """`def pipeline(table, value)` of a file beside a template: gives the DataFrame whose rows are the answer."""
-
 
 KEPT_IDS = 1_000
 """How many query ids are kept at most for somebody who never asks."""
@@ -65,7 +70,7 @@ class SnowparkSession(Session):
         self._tag = tag
         self._snowpark: Snowpark = Snowpark.builder.configs({"connection": connection}).create()
         if reduce_describes:
-            self._snowpark.reduce_describe_query_enabled = True
+            _infer_schemas(self._snowpark)
         # Snowpark gives the id of a statement to its listeners only. Those of the describes are left out: the service's
         # history holds what was executed.
         self._history: QueryHistory = self._snowpark.query_history(include_error=True)
@@ -77,10 +82,14 @@ class SnowparkSession(Session):
             build = self._built(statement)
             return lambda values: ArrowRows(build(values).to_arrow(statement_params=self._statement_params()))
         sql = statement.sql
-        if statement.returns_rows:
+        if statement.returns_rows and QUERY.match(sql):
             return lambda values: ArrowRows(
                 self._asked(sql, values).to_arrow(statement_params=self._statement_params())
             )
+        if statement.returns_rows:  # SHOW, DESCRIBE and EXPLAIN answer in JSON, which does not become Arrow
+            return lambda values: [
+                tuple(row) for row in self._asked(sql, values).collect(statement_params=self._statement_params())
+            ]
         return lambda values: _changed(self._asked(sql, values).collect(statement_params=self._statement_params()))
 
     def generated(self, statement: Statement, values: Sequence[Value]) -> str:
@@ -92,7 +101,7 @@ class SnowparkSession(Session):
         return "".join(f"{text.strip()};\n" for text in texts)
 
     def _asked(self, sql: str, values: Sequence[Value]) -> DataFrame:
-        return self._snowpark.sql(sql, params=list(values) or None)
+        return self._snowpark.sql(sql, params=list(bound(values)) or None)
 
     def _built(self, statement: Statement) -> Callable[[Sequence[Value]], DataFrame]:
         """Makes the DataFrame of a statement from values in its order."""
@@ -184,6 +193,16 @@ def _loaded(source: str) -> Pipeline:
     except Exception as error:  # whatever the module does when it is imported; the cause is kept
         raise RunError(f"a pipeline cannot be loaded: {type(error).__name__}: {error}") from error
     return names["pipeline"]  # type: ignore[return-value]  # render has seen that it is a function of two arguments
+
+
+def _infer_schemas(session: Snowpark) -> None:
+    """Switch it on without the warning in the log: whoever asked for it has read as much where it is described."""
+    logging.getLogger("snowflake.snowpark").addFilter(_is_news)
+    session.reduce_describe_query_enabled = True  # type: ignore[misc]  # its setter stands far from its getter
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "reduce_describe_query_enabled" not in record.getMessage()
 
 
 def _of_the_connector(error: Exception) -> Exception:

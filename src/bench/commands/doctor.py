@@ -142,7 +142,7 @@ def backend(config: RunConfig) -> Iterator[Finding]:
     start = time.perf_counter()
     try:
         with (
-            config.backend.provision(config.data_name, config.home, say) as provisioned,
+            config.backend.visit(config.data_name, config.home, say) as provisioned,
             provisioned.open(namespace) as database,
         ):
             yield Finding(level="ok", what=what, text=f"opened in {time.perf_counter() - start:.2f} s")

@@ -60,7 +60,7 @@ def enriched(run: Run) -> Iterator[str]:
         else:
             config, plan = recompose(run.directory)
             with (
-                config.backend.revisit(config.data_name, config.home, say) as backend,
+                config.backend.visit(config.data_name, config.home, say) as backend,
                 backend.open(plan.namespace) as database,
             ):
                 yield from enrich(run, database)

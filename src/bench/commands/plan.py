@@ -1,15 +1,21 @@
-"""`bench plan`: what would be sent, word for word. Touches no data, and without `--check` no database."""
+"""`bench plan`: what would be sent, word for word, and what it would take.
+
+Touches no data, and without `--check` no database.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from bench.commands.shell import Shell, composing_parser, say, show
 
 if TYPE_CHECKING:
     from bench.backends.base import Session
+    from bench.budget import Spending
+    from bench.estimate import Estimate
     from bench.model import Statement
     from bench.plan import Plan, RunConfig
     from bench.render import AuditRow
@@ -18,31 +24,57 @@ FAILED = 1
 
 
 def main(arguments: Sequence[str], shell: Shell) -> int:
-    """Print the plan of each cell."""
+    """Print the plan of each cell, and what it is estimated to take."""
     from bench.config import compose
+    from bench.estimate import estimate, past_runs
     from bench.plan import make_plan
 
-    parser = composing_parser("plan", "Print the exact SQL of any choice; touches no data.")
+    parser = composing_parser("plan", "Print the exact SQL of any choice and what it would take; touches no data.")
+    parser.add_argument("--json", action="store_true", help="print one JSON document for another program")
     parser.add_argument(
         "--check", action="store_true", help="have the engine EXPLAIN each statement, without running it"
     )
     parsed = parser.parse_intermixed_args(arguments)
     configs = compose(shell.words(parsed.overrides), shell.sources(parsed.config_dir), multirun=parsed.multirun)
-    code = 0
-    for config, plan in [(config, make_plan(config)) for config in configs]:
-        show("\n".join(describe(config, plan)))
-        if parsed.check:
-            code = max(code, check(config, plan))
-    return code
+    past = past_runs(configs[0].outputs)
+    cells = [(config, make_plan(config), estimate(config, past)) for config in configs]
+    if parsed.json:
+        show(json.dumps(document(cells), indent=2, ensure_ascii=False))
+    else:
+        show("\n\n".join("\n".join(describe(*cell)) for cell in cells))
+        if len(cells) > 1:
+            show("\n" + "\n".join(_total([found for _, _, found in cells])))
+    return max(check(config, plan) for config, plan, _ in cells) if parsed.check else 0
 
 
-def describe(config: RunConfig, plan: Plan) -> Iterator[str]:
-    """The plan as SQL with comments."""
+def document(cells: Sequence[tuple[RunConfig, Plan, Estimate]]) -> dict[str, object]:
+    """The plans for another program: exact statements and estimates of each cell, and the estimate of all."""
+    found = [
+        {
+            "backend": config.backend.name,
+            "dataset": config.dataset.name,
+            "workload": config.workload.name,
+            "load": config.load.name,
+            "price": config.price.name,
+            "config_hash": config.config_hash,
+            "sql_hash": plan.sql_hash,
+            "operations": {each.name: [statement.sql for statement in each.statements] for each in plan.operations},
+            **guess.document(),
+        }
+        for config, plan, guess in cells
+    ]
+    return {"cells": found, "total": {"estimate": True, **asdict(_sum([guess for _, _, guess in cells]))}}
+
+
+def describe(config: RunConfig, plan: Plan, guess: Estimate) -> Iterator[str]:
+    """The plan as SQL with comments, and what it would take."""
     from bench.workload import Workload
 
     yield f"-- {config.backend.name} · {config.dataset.name} · {config.workload.name} · {config.load.name}"
     yield f"-- load: {config.load.describe()}"
     yield f"-- sql hash: {plan.sql_hash}"
+    yield f"-- estimate: {_amount(guess.spending)}; and at most {guess.drain_s:g} s for what is under way at the end"
+    yield from (f"--   {text}" for text in guess.basis)
     yield from _data(config, plan)
     workload: Workload = config.workload
     total = sum(workload.weight(operation.name) for operation in workload.asked)
@@ -72,7 +104,7 @@ def check(config: RunConfig, plan: Plan) -> int:
         return 0
     refused = 0
     with (
-        config.backend.provision(config.data_name, config.home, say) as backend,
+        config.backend.visit(config.data_name, config.home, say) as backend,
         backend.open(plan.namespace) as database,
         database.session() as session,
     ):
@@ -130,6 +162,26 @@ def _data(config: RunConfig, plan: Plan) -> Iterator[str]:
     for table in dataset.shape:
         for text in (config.backend.create_table(table, namespace), *config.backend.after_load(table, namespace)):
             yield text.rstrip().rstrip(";") + ";"
+
+
+def _total(guesses: Sequence[Estimate]) -> Iterator[str]:
+    yield f"-- all {len(guesses)} cells, estimated: {_amount(_sum(guesses))}"
+    unknown = sum(guess.spending.usd is None for guess in guesses)
+    if 0 < unknown < len(guesses):
+        yield f"-- the cost of {unknown} of them is not known, and not in the sum"
+
+
+def _sum(guesses: Sequence[Estimate]) -> Spending:
+    from bench.budget import Spending
+
+    return sum((guess.spending for guess in guesses), Spending())
+
+
+def _amount(spending: Spending) -> str:
+    parts = [f"about {spending.seconds:,.0f} s"]
+    parts += [f"{spending.credits:.3g} credits"] if spending.credits is not None else []
+    parts += [f"{spending.usd:.3g} USD"] if spending.usd is not None else []
+    return ", ".join(parts)
 
 
 def _origin(rows: Sequence[AuditRow]) -> str:

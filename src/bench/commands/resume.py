@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.run import conclude, run_cell
+from bench.commands.run import conclude, demand_budget, run_cell
 from bench.commands.shell import Parser, Shell, say
 from bench.errors import ConfigError, ResultError
 
 if TYPE_CHECKING:
+    from bench.budget import Budget
     from bench.plan import Plan, RunConfig
+    from bench.results import Run
     from bench.sweep import Cell
 
 
@@ -21,13 +25,37 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
 
     parser = Parser("resume", "Run only what is missing or failed, into the directory where it began.")
     parser.add_argument("directory", metavar="DIR", help="as printed at the end of a run or sweep")
-    directory = Path(parser.parse_args(arguments).directory)
+    parser.add_argument("overrides", nargs="*", metavar="budget.LIMIT=VALUE", help="a limit for what is spent in all")
+    parsed = parser.parse_intermixed_args(arguments)
+    directory, budget = Path(parsed.directory), _budget(parsed.overrides)
     if not directory.is_dir():
         raise ConfigError(f"there is no directory '{directory}'; give the one that `bench` printed")
-    return _sweep(directory) if (directory / LEDGER_NAME).is_file() else _single(directory)
+    return _sweep(directory, budget) if (directory / LEDGER_NAME).is_file() else _single(directory, budget)
 
 
-def _sweep(sweep: Path) -> int:
+def _budget(words: Sequence[str]) -> Budget:
+    """The new budget; without one nothing is limited, whatever the sweep began with.
+
+    Raises:
+        ConfigError: Something else is asked to be changed, or a limit is no number.
+    """
+    from bench.budget import Budget
+    from bench.config import build
+
+    limits: dict[str, object] = {}
+    for word in words:
+        key, _, value = word.partition("=")
+        if not key.startswith("budget.") or not value:
+            raise ConfigError(f"'{word}' cannot be set when a run is resumed; only budget.… can, start anew instead")
+        try:
+            limits[key.removeprefix("budget.")] = json.loads(value)
+        except ValueError:
+            limits[key.removeprefix("budget.")] = value
+    return build(Budget, limits, "budget", "bench.budget.Budget")
+
+
+def _sweep(sweep: Path, budget: Budget) -> int:
+    from bench.estimate import past_runs
     from bench.sweep import locked, run_cells, standing
 
     with locked(sweep):
@@ -36,10 +64,12 @@ def _sweep(sweep: Path) -> int:
         if not names:
             say(f"nothing is missing: all {len(standing(sweep))} cells are done")
             return conclude(sweep)
-        cells = [_cell(sweep, name) for name in names]
+        found = [(name, *recompose(sweep / name)) for name in names]
+        past = past_runs(found[0][1].outputs) if budget.limited else {}
+        cells = [_cell(sweep / name, replace(config, budget=budget), plan, past) for name, config, plan in found]
         say(f"{len(cells)} of {len(standing(sweep))} cells are missing or failed")
         try:
-            run_cells(cells, sweep, fail_fast=False, say=say)
+            run_cells(cells, sweep, fail_fast=False, say=say, budget=budget)
         except KeyboardInterrupt:
             conclude(sweep)
             raise
@@ -57,7 +87,8 @@ def _catch_up(sweep: Path) -> None:
             )
 
 
-def _single(directory: Path) -> int:
+def _single(directory: Path, budget: Budget) -> int:
+    from bench.results import spent
     from bench.sweep import locked
 
     with locked(directory):
@@ -65,7 +96,9 @@ def _single(directory: Path) -> int:
     if _is_done(directory):
         say("nothing is missing: the run is done")
     else:
-        run_cell(*recompose(directory), directory)
+        config, plan = recompose(directory)
+        demand_budget(replace(config, budget=budget), spent(directory))
+        run_cell(config, plan, directory)
     return conclude(directory)
 
 
@@ -91,11 +124,17 @@ def recompose(directory: Path) -> tuple[RunConfig, Plan]:
     return config, plan
 
 
-def _cell(sweep: Path, name: str) -> Cell:
+def _cell(directory: Path, config: RunConfig, plan: Plan, past: Mapping[str, Run]) -> Cell:
+    from bench.estimate import estimate
     from bench.sweep import Cell
 
-    config, plan = recompose(sweep / name)
-    return Cell(name=name, config_hash=config.config_hash, run=lambda: run_cell(config, plan, sweep / name))
+    config.budget.demand_price(config.price)
+    return Cell(
+        name=directory.name,
+        config_hash=config.config_hash,
+        run=lambda: run_cell(config, plan, directory),
+        estimate=estimate(config, past).spending,
+    )
 
 
 def _is_done(directory: Path) -> bool:

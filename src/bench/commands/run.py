@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bench.commands.shell import Shell, composing_parser, say
 
 if TYPE_CHECKING:
+    from bench.budget import Spending
     from bench.cell import CellOutcome
     from bench.config import Sources
     from bench.plan import Plan, RunConfig
@@ -44,7 +45,7 @@ def run(words: Sequence[str], sources: Sources, *, multirun: bool) -> int:
         return run_cell(cell, plans[cell.config_hash], directory)
 
     try:
-        directory = config.run(words, sources, task, check=check, multirun=multirun)
+        directory = config.run(words, sources, task, check=check, check_alone=demand_budget, multirun=multirun)
     except KeyboardInterrupt:
         if directories:
             conclude(results_of(directories[0]))
@@ -60,6 +61,24 @@ def run_cell(cell: RunConfig, plan: Plan, directory: Path) -> CellOutcome:
 
     with locked(directory):
         return cells.run_cell(cell, plan, directory, make_progress(sys.stderr))
+
+
+def demand_budget(cell: RunConfig, before: Spending | None = None) -> None:
+    """Refuse a single run that is estimated to exceed its budget, after what was spent on it before.
+
+    Raises:
+        ConfigError: It would, or its budget is of something that its price does not give.
+    """
+    from bench.budget import Spending
+    from bench.errors import ConfigError
+    from bench.estimate import estimate, past_runs
+
+    cell.budget.demand_price(cell.price)
+    if not cell.budget.limited:
+        return
+    excess = cell.budget.excess(before or Spending(), estimate(cell, past_runs(cell.outputs)).spending)
+    if excess:
+        raise ConfigError(f"{excess}; raise the limit or ask for less, `bench plan` shows the estimate")
 
 
 def results_of(directory: Path) -> Path:

@@ -51,6 +51,7 @@ def run(
     task: Task,
     *,
     check: Callable[[RunConfig], object],
+    check_alone: Callable[[RunConfig], object] | None = None,
     multirun: bool = False,
 ) -> Path:
     """Check every cell, then run them through Hydra, each in an output directory of its own.
@@ -60,6 +61,7 @@ def run(
         sources: Where configuration is looked for.
         task: Called for each cell.
         check: Called for each cell before the first is started; raises when the cell cannot be run.
+        check_alone: Called besides where there is only one run, which is no sweep.
         multirun: Run the product of all comma-separated choices.
 
     Returns:
@@ -73,6 +75,8 @@ def run(
             asked = _asked(hydra, words, multirun=multirun)
             for config in _cells(hydra, asked):
                 check(config)
+                if check_alone and not asked.multirun:
+                    check_alone(config)
         if asked.multirun:
             batches = hydra.multirun(PRIMARY, _cell_task(task), asked.words)
             return Path(batches[0][0].working_dir)

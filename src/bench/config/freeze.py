@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Ge
 
+from bench.budget import Budget
 from bench.config.build import build
 from bench.errors import ConfigError, nearest
 from bench.redact import redact
@@ -66,9 +67,11 @@ class RunOptions:
     """End a sweep at its first failed cell."""
     label: str = ""
     """The user's own words for this run."""
+    budget: Budget = field(default_factory=Budget)
+    """What may be spent."""
 
 
-RUN_ONLY = ("home", "outputs", "plans", "fail_fast", "label")
+RUN_ONLY = ("home", "outputs", "plans", "fail_fast", "label", "budget")
 """Settings that change nothing in what is measured, so they are left out of the hash."""
 
 
@@ -99,6 +102,8 @@ def freeze(task: DictConfig, hydra: DictConfig) -> RunConfig:
         **parts,
         seed=options.seed,
         home=Path(options.home),
+        outputs=Path(options.outputs),
+        budget=options.budget,
         verify=options.verify,
         cold=options.cold,
         plans=options.plans,

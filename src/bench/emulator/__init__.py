@@ -29,15 +29,14 @@ What it cannot do as the service does:
     1/0 is an error                   infinity
     AVG and `/` of NUMBER are NUMBER  DOUBLE; SUM, MIN, MAX, ROUND, `+`, `-` and `*` are exact
     NUMBER(38, 0) has 38 digits       64 bits
-    hybrid: UPDATE of a row that      may be refused, as may deleting and inserting one key in a transaction
-    others refer to
     indexes                           declared and listed, not used
-    primary keys of standard tables   not listed by SHOW PRIMARY KEYS
+    keys of standard tables           not listed by SHOW PRIMARY KEYS
     warehouses                        a model: they run, resume and suspend, but neither queue nor stop by themselves
     roles                             any name; RESTRICTED may make neither warehouse, database nor schema
     passwords, keys, tokens           any
     compile, queue and scan figures   0; WAREHOUSE_METERING_HISTORY is empty; histories have no delay
-    session variables (`SET x = 1`)   refused
+    session variables (`SET x = 1`),  refused
+    INSERT OVERWRITE
     INFER_SCHEMA, and with it         refused
     write_pandas that makes a table
     procedures, tasks, GRANT, GET     refused

@@ -87,7 +87,7 @@ def _claim(data: Path) -> BaseFileLock:
 
 def _end_with_input() -> None:
     """Wait for the end of the input: then the parent is gone, or wants us gone."""
-    while sys.stdin.buffer.read(4096):
+    while os.read(sys.stdin.fileno(), 4096):  # without a buffer, whose lock would hold up an exit
         pass
     _leave()
 

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from bench.emulator import errors
 from bench.emulator.results import Result, status
+from bench.emulator.tables import written
 
 if TYPE_CHECKING:
     from bench.emulator.sessions import Session
@@ -25,7 +26,7 @@ def answer(session: Session, statement: Statement) -> Result | None:
     tree = statement.tree
     if not isinstance(tree, exp.Drop) or str(tree.args.get("kind")).upper() != "DATABASE":
         return None
-    name = _written(tree.args["tables"][0].this)
+    name = written(tree.args["tables"][0].this)
     if not session.account.engine.has_database(name):
         if tree.args.get("exists"):
             return status(f"Drop statement executed successfully ({name} already dropped).")
@@ -47,11 +48,7 @@ def enter(session: Session, tree: exp.Expr) -> None:
 
 def _entered(tree: exp.Expr) -> str:
     if isinstance(tree, exp.Create) and str(tree.args.get("kind")).upper() == "DATABASE":
-        return _written(tree.this.this)
+        return written(tree.this.this)
     if isinstance(tree, exp.Use) and getattr(tree.args.get("kind"), "name", "").upper() == "DATABASE":
-        return _written(tree.this.this)
+        return written(tree.this.this)
     return ""
-
-
-def _written(identifier: exp.Expr) -> str:
-    return identifier.name if identifier.args.get("quoted") else identifier.name.upper()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from bench.emulator.values import Value
 
+ROWS_TOGETHER = 100
+"""Rows of an array binding that DuckDB is given at once, for speed."""
 STAGES = "_fs_global._fs_information_schema._fs_stages"
 
 
@@ -129,6 +131,21 @@ class _WithFiles(FakeSnow):
         self.duck_conn.execute("SET GLOBAL TimeZone = 'UTC'")
 
 
+def _is_one_row(insert: exp.Expr) -> bool:
+    values = insert.args.get("expression") if isinstance(insert, exp.Insert) else None
+    return isinstance(values, exp.Values) and len(values.expressions) == 1
+
+
+def _repeated(insert: exp.Expr, count: int) -> exp.Expr:
+    """INSERT … VALUES with the one row of placeholders so many times."""
+    if count == 1:
+        return insert
+    repeated = insert.copy()
+    (row,) = repeated.expression.expressions
+    repeated.expression.set("expressions", [row.copy() for _ in range(count)])
+    return repeated
+
+
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -161,10 +178,13 @@ class Cursor(FakeSnowflakeCursor):
     def run_batch(self, tree: exp.Expr, rows: Sequence[Sequence[Value]]) -> int:
         """Execute a statement once for each row of values, all or none; how many rows it changed."""
         self.check_db_and_schema(tree)
-        sql = self._transform(tree, list(rows[0])).sql(dialect="duckdb")
+        transformed = self._transform(tree, list(rows[0]))
+        together = ROWS_TOGETHER if _is_one_row(transformed) else 1
         changed = 0
-        for row in rows:
-            (count,) = self._duck_conn.execute(sql, list(row)).fetchall()[0]
+        for start in range(0, len(rows), together):
+            chunk = rows[start : start + together]
+            sql = _repeated(transformed, len(chunk)).sql(dialect="duckdb")
+            (count,) = self._duck_conn.execute(sql, [value for row in chunk for value in row]).fetchall()[0]
             changed += int(count)
         return changed
 

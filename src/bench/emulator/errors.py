@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import duckdb
+import snowflake.connector.errors as driver
+from sqlglot.errors import ParseError, TokenError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -95,15 +99,15 @@ def not_emulated(what: str) -> SqlError:
     return SqlError(UNSUPPORTED_ERRNO, "0A000", f"EMULATOR: {what}")
 
 
+RETRANSLATED = (duckdb.BinderException, duckdb.CatalogException)
+"""Errors of DuckDB to which fakesnow gives numbers that are less exact than ours."""
+
+
 def translate(error: BaseException) -> SqlError:
     """The refusal for whatever was raised while a statement ran."""
-    import duckdb
-    import snowflake.connector.errors as driver
-    from sqlglot.errors import ParseError, TokenError
-
     if isinstance(error, SqlError):
         return error
-    if isinstance(error, driver.Error) and isinstance(error.__cause__, duckdb.BinderException):
+    if isinstance(error, driver.Error) and isinstance(error.__cause__, RETRANSLATED):
         return _from_engine(error.__cause__)
     if isinstance(error, driver.Error):
         return SqlError(error.errno or ENGINE_ERRNO, error.sqlstate or "XX000", error.raw_msg or str(error))
@@ -115,8 +119,6 @@ def translate(error: BaseException) -> SqlError:
 
 
 def _from_engine(error: Exception) -> SqlError:
-    import duckdb
-
     text = str(error).split("\n")[0]
     makers: tuple[tuple[type[Exception], Callable[[str], SqlError]], ...] = (
         (duckdb.InterruptException, lambda _: canceled()),
@@ -127,7 +129,7 @@ def _from_engine(error: Exception) -> SqlError:
             lambda text: SqlError(100058, "22003", f"Number out of representable range: {text}"),
         ),
         (duckdb.ConversionException, lambda text: SqlError(100038, "22018", text)),
-        (duckdb.CatalogException, lambda text: SqlError(2003, "42S02", f"SQL compilation error:\n{text}")),
+        (duckdb.CatalogException, _misnamed),
         (duckdb.BinderException, lambda text: SqlError(904, "42000", f"SQL compilation error:\n{text}")),
         (duckdb.ParserException, syntax),
         (duckdb.InvalidInputException, lambda text: SqlError(2049, "42601", f"SQL compilation error:\n{text}")),
@@ -142,9 +144,17 @@ def _violation(text: str) -> SqlError:
     lowered = text.lower()
     if "not null" in lowered:
         return SqlError(100072, "22000", f"NULL result in a non-nullable column ({text})")
+    if "check constraint" in lowered:
+        return SqlError(100078, "22000", f"String is too long and would be truncated ({text})")
     if "foreign key" in lowered:
         return SqlError(200009, "22000", f"Foreign key constraint was violated ({text})")
     return SqlError(200001, "22000", f"A primary key already exists ({text})")
+
+
+def _misnamed(text: str) -> SqlError:
+    if "already exists" in text:
+        return SqlError(2002, "42710", f"SQL compilation error:\n{text}")
+    return SqlError(2003, "42S02", f"SQL compilation error:\n{text}")
 
 
 def _conflict(text: str) -> SqlError:

@@ -103,6 +103,8 @@ def _limit_s(session: Session, statement: Statement) -> float:
 def _answer(execution: Execution, statement: Statement) -> Result:
     session, tree = execution.session, statement.tree
     _demand(session, tree)
+    if isinstance(tree, exp.Insert) and tree.args.get("overwrite"):
+        raise errors.not_emulated("INSERT OVERWRITE; TRUNCATE and INSERT do it")
     if statement.describe_only:
         described = describe(execution, statement)
         if described is not None:
@@ -125,10 +127,12 @@ def _beside_the_engine(execution: Execution, statement: Statement) -> Result | N
     session, tree = execution.session, statement.tree
     if isinstance(tree, (exp.Query, *CHANGES)):
         return None
+    if isinstance(tree, exp.Set):
+        raise errors.not_emulated("session variables")
     if isinstance(tree, exp.Use):
         kind = getattr(tree.args.get("kind"), "name", tree.args.get("kind"))
         if kind == "ROLE":
-            session.role = tree.this.name.upper()
+            session.role = tables.written(tree.this.this)
             return status()
         if kind == "SECONDARY ROLES":
             return status()

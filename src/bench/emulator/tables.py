@@ -24,13 +24,14 @@ KEYS = (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint, exp.Referenc
 def name_of(session: Session, table: exp.Table) -> TableName:
     """The table that is meant, completed with the session's database and schema."""
     return TableName(
-        database=_written(table.args.get("catalog")) or session.connection.database or "",
-        schema=_written(table.args.get("db")) or session.connection.schema or "",
-        table=_written(table.this),
+        database=written(table.args.get("catalog")) or session.connection.database or "",
+        schema=written(table.args.get("db")) or session.connection.schema or "",
+        table=written(table.this),
     )
 
 
-def _written(identifier: exp.Expr | None) -> str:
+def written(identifier: exp.Expr | None) -> str:
+    """A name as the catalogue writes it: in capitals unless quoted; empty where there is none."""
     if identifier is None:
         return ""
     quoted = isinstance(identifier, exp.Identifier) and identifier.args.get("quoted")
@@ -56,10 +57,22 @@ def prepare(statement: Statement) -> exp.Expr:
             raise errors.unsupported("CLUSTER BY of a hybrid table")
     else:
         _relax(tree)
+    _limit_lengths(tree)
     if is_temporary_elsewhere(tree):
         _pop(tree, exp.TemporaryProperty)
     _pop(tree, exp.Cluster, exp.ClusterProperty, exp.TransientProperty)
     return tree
+
+
+def _limit_lengths(tree: exp.Expr) -> None:
+    """VARCHAR(n) takes at most n characters, which DuckDB has to be told as a check."""
+    for column in tree.find_all(exp.ColumnDef):
+        kind = column.args.get("kind")
+        if not isinstance(kind, exp.DataType) or kind.this not in exp.DataType.TEXT_TYPES or not kind.expressions:
+            continue
+        length = exp.Length(this=exp.column(column.this.copy()))
+        check = exp.CheckColumnConstraint(this=exp.LTE(this=length, expression=kind.expressions[0].this.copy()))
+        column.append("constraints", exp.ColumnConstraint(kind=check))
 
 
 def filled_afterwards(statement: Statement, create: exp.Expr) -> exp.Insert | None:
@@ -88,12 +101,12 @@ def _relax(tree: exp.Expr) -> None:
     schema = tree.this
     if not isinstance(schema, exp.Schema):
         return
-    needed = {_written(part) for key in schema.find_all(exp.PrimaryKey) for part in key.expressions}
+    needed = {written(part) for key in schema.find_all(exp.PrimaryKey) for part in key.expressions}
     for column in schema.find_all(exp.ColumnDef):
         constraints = [c for c in column.args.get("constraints") or [] if isinstance(c, exp.ColumnConstraint)]
         primary = any(isinstance(c.kind, exp.PrimaryKeyColumnConstraint) for c in constraints)
         kept = [c for c in constraints if not isinstance(c.kind, KEYS)]
-        if (primary or _written(column.this) in needed) and not any(
+        if (primary or written(column.this) in needed) and not any(
             isinstance(c.kind, exp.NotNullColumnConstraint) for c in kept
         ):
             kept.append(exp.ColumnConstraint(kind=exp.NotNullColumnConstraint()))

@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from bench.costs import comparisons
 from bench.report.page import Grid, Page
 from bench.report.server import counted_rows, query_rows
 from bench.report.sweep import state
@@ -28,6 +29,7 @@ def document(results: Run | Sweep) -> Mapping[str, object]:
             "stage": results.stage,
             "errors": results.manifest.get("errors", []),
             "warnings": results.manifest.get("warnings", []),
+            "cost": results.manifest.get("cost"),
             "operations": results.table("summary").to_pylist() if results.has("summary") else [],
             "server": counted_rows(results),
             "queries": query_rows(results),
@@ -38,6 +40,7 @@ def document(results: Run | Sweep) -> Mapping[str, object]:
         "directory": str(results.directory),
         "cells": [dict(zip(("cell", "status", "message"), state, strict=True)) for state in states],
         "warnings": list(results.unreadable),
+        "break_even": [each.document() for each in comparisons(results)],
         "operations": results.summaries().to_pylist(),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.costs import run_notes
 from bench.report.page import Grid, Page
 from bench.report.server import server_grids, server_notes
 from bench.report.texts import EMULATED, NULL, Row, emulated, measure_of, ms, number, of, short, usd
@@ -30,7 +31,7 @@ def run_page(run: Run) -> Page:
         title=f"{key.backend} · {key.dataset} · {key.workload} · {key.load}" + (EMULATED if run.emulated else ""),
         lines=(*_standing(run), *_load(run), _answers(run)),
         grids=(*([_operations(rows)] if rows else []), *server_grids(run, rows)),
-        notes=tuple(dict.fromkeys([*notes(rows), *server_notes(run), *_errors(run), *_warnings(run)])),
+        notes=tuple(dict.fromkeys([*notes(rows), *run_notes(run), *server_notes(run), *_errors(run), *_warnings(run)])),
     )
 
 
@@ -95,6 +96,7 @@ def _operations(rows: Sequence[Row]) -> Grid:
         columns |= {name: [f"{row[name]:,}" for row in rows] for name in ("late", "dropped")}
     if priced:
         columns["USD per 1,000"] = [usd(row["usd_per_1000_operations"]) for row in rows]
+        columns["USD per run"] = [usd(row["usd_per_run"]) for row in rows]
     return Grid(header=tuple(columns), rows=tuple(zip(*columns.values(), strict=True)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
+from bench.costs import sweep_notes
 from bench.report.page import Grid, Page
 from bench.report.run import notes
 from bench.report.texts import Row, emulated, measure_of, ms, number, of
@@ -20,7 +21,7 @@ def sweep_page(sweep: Sweep) -> Page:
     return Page(
         title=f"Sweep {sweep.directory.name}: {done} of {of(len(states), 'cell')} done",
         grids=(*_side_by_side(rows), cells),
-        notes=(*notes(rows), *(f"Warning: {text}" for text in sweep.unreadable)),
+        notes=(*notes(rows), *sweep_notes(sweep), *(f"Warning: {text}" for text in sweep.unreadable)),
     )
 
 

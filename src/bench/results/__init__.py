@@ -3,6 +3,7 @@
 from bench.results.ledger import LEDGER_NAME, CellStatus, Entry, Ledger, done_hashes, read_ledger, states
 from bench.results.manifest import RunKey, RunStatus, Stage
 from bench.results.run import Run, RunWriter, fail_run, new_run_id, open_run
+from bench.results.spending import spent
 from bench.results.sweep import (
     CELLS_NAME,
     Sweep,
@@ -36,6 +37,7 @@ __all__ = [
     "open_sweep",
     "read_cells",
     "read_ledger",
+    "spent",
     "states",
     "write_cells",
 ]

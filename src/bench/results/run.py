@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,7 @@ from bench.results.manifest import (
     write_manifest,
 )
 from bench.results.schemas import ADDED, SAMPLES, SCHEMAS, conform, from_rows
+from bench.results.spending import spent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -82,6 +83,7 @@ class RunWriter:
         self.key = key
         self.emulated = emulated
         self._constants = key.columns() | {"emulated": emulated}
+        before = spent(directory) if (directory / FILE_NAME).exists() else None
         _make_room(directory, replace=replace)
         self._parts = 0
         self._content: dict[str, Any] = {
@@ -98,6 +100,8 @@ class RunWriter:
             "warnings": [],
             "errors": [],
         }
+        if before is not None:
+            self._content["spent_before"] = asdict(before)
         self.update(**(facts or {}))
 
     def update(self, **facts: object) -> None:

@@ -5,7 +5,7 @@ A benchmark on one machine must not run its cells side by side: they would measu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
 
+    from bench.plan import RunConfig
+    from bench.results import Run
     from bench.sweep import Cell
 
 
@@ -32,6 +34,7 @@ class SequentialLauncher(Launcher):
         """Run the jobs; gives one result per job: how its cell stands, and as `working_dir` the sweep's directory."""
         from bench.commands.shell import say
         from bench.config.stored import save
+        from bench.estimate import past_runs
         from bench.sweep import locked, run_cells
 
         setup_globals()
@@ -39,8 +42,12 @@ class SequentialLauncher(Launcher):
         with locked(sweep):
             save(self.config, sweep / "multirun.yaml")  # as Hydra has written it, but without secrets
             jobs = [self._compose(number, words) for number, words in enumerate(job_overrides, start=initial_job_idx)]
-            cells = [self._cell(job, sweep) for job in jobs]
-            ended = run_cells(cells, sweep, fail_fast=bool(self.config.get("fail_fast")), say=say)
+            frozen = [self._stored(job, sweep) for job in jobs]
+            first = frozen[0][1]
+            budget = first.budget
+            past = past_runs(first.outputs) if budget.limited else {}
+            cells = [self._cell(job, name, config, past) for job, (name, config) in zip(jobs, frozen, strict=True)]
+            ended = run_cells(cells, sweep, fail_fast=bool(self.config.get("fail_fast")), say=say, budget=budget)
         return [
             JobReturn(working_dir=str(sweep), status=JobStatus.COMPLETED, _return_value=ended[cell.name])
             for cell in cells
@@ -53,18 +60,28 @@ class SequentialLauncher(Launcher):
             composed.hydra.job.num = number
         return composed
 
-    def _cell(self, composed: DictConfig, sweep: Path) -> Cell:
+    def _stored(self, composed: DictConfig, sweep: Path) -> tuple[str, RunConfig]:
         """The cell of a composed job, with its configuration laid down in its folder, so that `resume` finds it."""
         from bench.config.compose import in_context
         from bench.config.freeze import freeze
         from bench.config.stored import store
-        from bench.sweep import Cell
 
         with in_context(composed) as (task, hydra):
             name = str(OmegaConf.select(composed, "hydra.sweep.subdir")).replace("/", "_")
             config = freeze(task, hydra)
             store(task, hydra, sweep / name, config.config_hash)
-        return Cell(name=name, config_hash=config.config_hash, run=lambda: self._run(composed, name))
+        return name, config
+
+    def _cell(self, composed: DictConfig, name: str, config: RunConfig, past: Mapping[str, Run]) -> Cell:
+        from bench.estimate import estimate
+        from bench.sweep import Cell
+
+        return Cell(
+            name=name,
+            config_hash=config.config_hash,
+            run=lambda: self._run(composed, name),
+            estimate=estimate(config, past).spending,
+        )
 
     def _run(self, composed: DictConfig, name: str) -> Any:  # Any: the task's own result
         with read_write(composed.hydra), open_dict(composed.hydra):

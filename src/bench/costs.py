@@ -1,0 +1,166 @@
+"""What runs cost, in sentences for a report: estimates, what they rest on, and the break-even of two backends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from bench.price import BreakEven, HourlyCost, break_even
+from bench.results import RunStatus
+
+if TYPE_CHECKING:
+    from bench.results import Run, Sweep
+
+NO_COST = "no cost is computed"
+"""How the warning of a run begins that has a price and yet no cost."""
+ASSUMPTION = (
+    "A break-even takes the measured mix of operations, and what each of them costs, as the same at any rate. A system "
+    "that suspends is taken to be suspended whenever it has nothing to do, without an idle tail or a least time per "
+    "start: that holds for work that comes in batches, and flatters it where operations are spread out in time."
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """Two cells that answered the same question, and at which rate they cost the same."""
+
+    cells: tuple[str, str]
+    names: tuple[str, str]
+    """What they are called in sentences."""
+    question: str
+    """Dataset, workload and load."""
+    found: BreakEven | None
+    """None where it cannot be said."""
+    reason: str = ""
+    """Why not."""
+
+    def document(self) -> dict[str, object]:
+        """For a program that reads it."""
+        found = asdict(self.found) if self.found else None
+        return {"cells": list(self.cells), "estimate": True, "break_even": found, "reason": self.reason}
+
+
+def run_notes(run: Run) -> list[str]:
+    """What a run cost, from which price list, and the assumptions; empty where there is no cost."""
+    cost = run.manifest.get("cost")
+    if not isinstance(cost, dict):
+        return []
+    credits = f" or {cost['credits']:.3g} credits" if cost.get("credits") is not None else ""
+    data = cost.get("parts_usd", {}).get("data", 0.0)
+    return [
+        f"Cost (estimate): {cost['usd']:.3g} USD{credits} for the whole run, of which {data:.3g} USD for bringing in "
+        f"the data; USD per run is each operation's part of the rest. {_listed(cost)}",
+        *(f"Cost assumes: {text}" for text in cost.get("assumptions", [])),
+    ]
+
+
+def sweep_notes(sweep: Sweep) -> list[str]:
+    """What the costs of all cells rest on, and the break-even of every two backends."""
+    by_text: dict[str, list[str]] = {}
+    for run in sweep.runs.values():
+        cost = run.manifest.get("cost")
+        if isinstance(cost, dict):
+            for text in (_listed(cost), *cost.get("assumptions", [])):
+                by_text.setdefault(text, []).append(run.key.backend)
+    shared = [f"Cost ({', '.join(dict.fromkeys(names))}): {text}" for text, names in by_text.items()]
+    without = [
+        f"Warning: {run.key.backend}: {text}"
+        for run in sweep.runs.values()
+        for text in run.manifest.get("warnings", [])
+        if str(text).startswith(NO_COST)
+    ]
+    return [*dict.fromkeys([*without, *shared]), *_break_even_notes(sweep)]
+
+
+def comparisons(sweep: Sweep) -> list[Comparison]:
+    """Every two cells of different backends that answered the same question, where one of them at least has a cost."""
+    groups: dict[tuple[str, str, str, str], list[str]] = {}
+    for cell, run in sweep.runs.items():
+        key = run.key
+        asked = str(run.manifest.get("question_hash"))
+        if run.status is RunStatus.DONE and run.has("summary"):
+            groups.setdefault((key.dataset, key.workload, key.load, asked), []).append(cell)
+    found = []
+    for (dataset, workload, load, _), cells in groups.items():
+        for pair in combinations(cells, 2):
+            one, other = (sweep.runs[cell] for cell in pair)
+            if one.key.backend != other.key.backend and (_priced(one) or _priced(other)):
+                found.append(_compared(pair, one, other, f"{dataset} · {workload} · {load}"))
+    return found
+
+
+def _compared(cells: tuple[str, str], one: Run, other: Run, question: str) -> Comparison:
+    names = (one.key.backend, other.key.backend)
+    reason = next(filter(None, (_obstacle(run) for run in (one, other))), "")
+    found = None if reason else break_even(_hourly(one), _hourly(other))
+    return Comparison(cells=cells, names=names, question=question, found=found, reason=reason)
+
+
+def _obstacle(run: Run) -> str:
+    if run.manifest.get("capabilities", {}).get("emulated"):
+        return f"{run.key.backend} is emulated, so neither its times nor a cost mean anything"
+    if not _priced(run):
+        return f"{run.key.backend} has no cost"
+    return "" if _operations_per_hour(run) else f"{run.key.backend} served nothing"
+
+
+def _priced(run: Run) -> bool:
+    return isinstance(run.manifest.get("cost"), dict)
+
+
+def _hourly(run: Run) -> HourlyCost:
+    cost, most = run.manifest["cost"], _operations_per_hour(run)
+    return HourlyCost(
+        name=run.key.backend,
+        fixed_usd_per_hour=cost["fixed_usd_per_hour"],
+        usd_per_operation=cost["running_usd_per_hour"] / most,
+        max_operations_per_hour=most,
+    )
+
+
+def _operations_per_hour(run: Run) -> float:
+    """Successful operations of the whole mix, the mean over repetitions."""
+    rows = run.table("summary").select(["repetition", "goodput_per_s"]).to_pylist()
+    per_s: float = sum(row["goodput_per_s"] for row in rows)
+    return 3_600 * per_s / max(1, len({row["repetition"] for row in rows}))
+
+
+def _break_even_notes(sweep: Sweep) -> Iterator[str]:
+    found = comparisons(sweep)
+    yield from map(_sentence, found)
+    if not any(each.found for each in found):
+        return
+    yield ASSUMPTION
+    concerned = dict.fromkeys(cell for each in found if each.found for cell in each.cells)
+    for cell in concerned:
+        run = sweep.runs[cell]
+        cost = run.manifest["cost"]
+        if cost["running_usd_per_hour"]:
+            always = cost["fixed_usd_per_hour"] + cost["running_usd_per_hour"]
+            yield f"{run.key.backend}, when never suspended, costs {always:.3g} USD per hour at any rate ({cell})."
+
+
+def _sentence(each: Comparison) -> str:
+    one, other = each.names
+    start = f"Break-even of {one} and {other} on {each.question} (estimate): "
+    found = each.found
+    if found is None:
+        return f"No break-even of {one} and {other} on {each.question}: {each.reason}."
+    if found.operations_per_hour is not None:
+        return (
+            f"{start}{found.operations_per_hour:,.0f} operations per hour, where each costs {found.usd_per_hour:.3g} "
+            f"USD per hour; below that {found.cheaper_below} is cheaper, above it {found.cheaper_above}."
+        )
+    most = f"any rate that both can serve, up to {found.common_operations_per_hour:,.0f} operations per hour"
+    return (
+        f"{start}{found.cheaper_below} is cheaper at {most}." if found.cheaper_below else f"{start}the same at {most}."
+    )
+
+
+def _listed(cost: Mapping[str, Any]) -> str:
+    price = cost.get("price", {})
+    facts = [str(price[name]) for name in ("version", "source") if price.get(name)]
+    facts += [f"as of {price['as_of']}"] if price.get("as_of") else []
+    return f"Price list: {price.get('name', '')}" + (f" ({'; '.join(facts)})." if facts else ".")
