@@ -243,7 +243,7 @@ def test_after_kill_9_the_next_run_brings_it_back_and_says_so(emulator, look, ow
     process.communicate()
     assert look(own)["size"] == "Large"
     (note,) = (tmp_path / "home" / "snowflake").glob("*/*.json")
-    assert json.loads(note.read_text())["settings"]["size"] == "SMALL"
+    assert json.loads(note.read_text())["found"]["settings"]["size"] == "SMALL"
     next_words = [*command_words(emulator.port, warehouse=own), "load=quick", "load.duration_s=0.3"]
     done = bench(*next_words, home=tmp_path / "home", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

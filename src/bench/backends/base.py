@@ -20,6 +20,7 @@ from bench.model import (
     Aggregate,
     ComputeFacts,
     ErrorClass,
+    Finding,
     Later,
     Metering,
     Namespace,
@@ -198,6 +199,10 @@ class Database(ABC):
     def facts(self) -> Mapping[str, str]:
         """What the server says of itself: version, settings that matter, where it runs; never a secret."""
         return {}
+
+    def findings(self) -> Iterable[Finding]:
+        """What speaks for or against measuring here, as far as it can be known cheaply; what is tried is undone."""
+        return ()
 
     def drop_caches(self) -> None:
         """Empty what the engine keeps of the data in memory, so that what follows starts cold.

@@ -51,7 +51,7 @@ class SnowflakeBackend(Account, Backend):
     """Size for the length of the run; null: as it is found."""
     create_warehouse: bool = False
     """Make the warehouse for the run and drop it afterwards; refused where there is one of that name."""
-    generation: Literal["1", "2"] | None = None
+    generation: Literal[1, 2] | None = None
     min_clusters: Annotated[int, Ge(1)] | None = None
     max_clusters: Annotated[int, Ge(1)] | None = None
     scaling_policy: Literal["standard", "economy"] | None = None
@@ -60,7 +60,7 @@ class SnowflakeBackend(Account, Backend):
 
     tables: Literal["standard", "transient", "hybrid"] = "standard"
     foreign_keys: bool = True
-    """Hybrid tables are made with their foreign keys, which Snowflake then enforces."""
+    """Hybrid tables are made with their foreign keys, which Snowflake then enforces; not those to the same table."""
     driver: Literal["connection", "pool"] = "connection"
     """`connection`: one for each client; `pool`: one is checked out for each operation."""
     pool_size: Annotated[int, Ge(1)] = 10
@@ -72,7 +72,7 @@ class SnowflakeBackend(Account, Backend):
     put_parallel: Annotated[int, Ge(1), Le(99)] = 8
     """Parts of a file that are uploaded at the same time."""
     emulated: bool = False
-    """The server is the emulator: one that is started for the run, or the one at `host`."""
+    """The server is the emulator: the one that `host` or `connection` names, else one that is started for the run."""
 
     run: str = ""
     """Filled in by the tool, for the query tag."""
@@ -151,7 +151,7 @@ class SnowflakeBackend(Account, Backend):
             ConfigError: It is not there, or its file may be changed by others; no account is named at all.
             MissingDriverError: The connector, or what the emulator is built on, is not installed.
         """
-        if not self.emulated:
+        if not self.emulated or self.connection:
             with _own_keys():
                 find_connection(self)
         elif not self.host:
@@ -172,7 +172,7 @@ class SnowflakeBackend(Account, Backend):
             ConnectError: The login is refused, or the emulator cannot be started.
             BackendError: The warehouse is not there, or may not be changed.
         """
-        own = self._emulated_data(data, home)
+        own = self._own_data(data, home)
         with self._server(own) as backend:
             warehouse = backend.greet(say)
             login = backend.login(warehouse="")
@@ -184,9 +184,13 @@ class SnowflakeBackend(Account, Backend):
     @contextmanager
     def visit(self, data: str, home: Path, say: Say) -> Iterator[Self]:
         """As `provision`, but the warehouse is neither made nor changed."""
-        with self._server(self._emulated_data(data, home)) as backend:
+        with self._server(self._own_data(data, home)) as backend:
             backend.greet(say)
-            yield replace(backend, create_warehouse=False, warehouse="") if self.create_warehouse else backend
+            yield backend
+
+    def _own_data(self, data: str, home: Path) -> Path:
+        """Directory of an emulator of our own."""
+        return home / "emulator" / f"{data}_{self.tables}"
 
     def greet(self, say: Say) -> str:
         """Say where we are; gives the name of the warehouse, empty where there is none.
@@ -212,14 +216,10 @@ class SnowflakeBackend(Account, Backend):
         )
         return self.warehouse or there["warehouse"]
 
-    def _emulated_data(self, data: str, home: Path) -> Path:
-        """Where an emulator of our own keeps its tables."""
-        return home / "emulator" / f"{data}_{self.tables}"
-
     @contextmanager
     def _server(self, data: Path) -> Iterator[Self]:
         """This description, or one that leads to an emulator of its own, which keeps its tables in `data`."""
-        if not self.emulated or self.host:
+        if not self.emulated or self.host or self.connection:
             yield self
             return
         from bench.backends.emulator_process import EmulatorProcess
@@ -242,7 +242,8 @@ class SnowflakeBackend(Account, Backend):
 
         Args:
             phase: For the query tag.
-            warehouse: Another than the chosen one; empty: the user's default one, if any.
+            warehouse: Another than that of the description; empty: the user's default one, if any. A warehouse that is
+                there only for a run is left out before and after it, since the service would refuse the login.
 
         Raises:
             ConfigError: A variable or a file that holds a secret is not there.
@@ -257,9 +258,10 @@ class SnowflakeBackend(Account, Backend):
         }
         # A schema is not there before the first load, and the service would refuse the login.
         mine = {spec.name: getattr(self, spec.name) for spec in fields(Account)} | {"schema": ""}
-        account = Account(**mine if warehouse is None else mine | {"warehouse": warehouse})
+        if warehouse is None:
+            warehouse = "" if self.create_warehouse and self.found is None else self.warehouse
         with _own_keys():
-            return make_login(account, session_parameters=parameters)
+            return make_login(Account(**mine | {"warehouse": warehouse}), session_parameters=parameters)
 
     def query_tag(self, phase: str) -> str:
         """What the service keeps with each query, as JSON."""

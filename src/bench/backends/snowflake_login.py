@@ -160,7 +160,7 @@ def _session(own: object, wanted: SessionParameters) -> Parameters:
     """
     return {
         "CLIENT_VALIDATE_DEFAULT_PARAMETERS": True,
-        **(own if isinstance(own, Mapping) else {}),
+        **({str(name).upper(): value for name, value in own.items()} if isinstance(own, Mapping) else {}),
         **wanted,
         "CLIENT_TELEMETRY_ENABLED": False,
         "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False,

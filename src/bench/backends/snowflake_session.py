@@ -20,6 +20,7 @@ from bench.model import (
     ComputeFacts,
     CountedRows,
     ErrorClass,
+    Finding,
     Later,
     Metering,
     Namespace,
@@ -119,6 +120,13 @@ class SnowflakeDatabase(Database):
         with self._asking("what it is") as connection:
             return snowflake_facts.facts(connection, self._backend.found)
 
+    def findings(self) -> Iterable[Finding]:
+        """Clocks, warehouse, and rights, tried in a schema that is dropped again."""
+        from bench.backends.snowflake_fitness import findings
+
+        with self._asking("what it is fit for") as connection:
+            return list(findings(connection, self._backend))
+
     def history(self, sessions: Sequence[str], since: datetime, until: datetime) -> Iterable[ServerQuery]:
         """From the service's history by session; for hybrid tables it leaves out what was quick."""
         with self._asking("its history") as connection:
@@ -132,7 +140,8 @@ class SnowflakeDatabase(Database):
     def metering(self, since: datetime, until: datetime) -> Later[Metering]:
         """What the warehouse, and for hybrid tables the account's requests, were charged by the hour."""
         with self._asking("what it charged") as connection:
-            warehouse = connection.warehouse or ""
+            # That of the run, which may be gone by now, goes before that of this session.
+            warehouse = self._backend.warehouse or connection.warehouse or ""
             hybrid = self._backend.tables == "hybrid"
             return snowflake_history.metering(connection, warehouse, since, until, hybrid=hybrid)
 
