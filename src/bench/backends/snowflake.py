@@ -146,15 +146,19 @@ class SnowflakeBackend(Account, Backend):
         )
 
     def check(self) -> None:
-        """Look the named connection up.
+        """Look the named connection up, or whether an emulator can be started.
 
         Raises:
             ConfigError: It is not there, or its file may be changed by others; no account is named at all.
-            MissingDriverError: The connector is not installed.
+            MissingDriverError: The connector, or what the emulator is built on, is not installed.
         """
         if not self.emulated or self.connection:
             with _own_keys():
                 find_connection(self)
+        elif not self.host:
+            from bench.backends.emulator_process import demand_installed
+
+            demand_installed()
 
     def for_run(self, run_id: str, cell: str) -> Self:
         """With what the query tag says."""
