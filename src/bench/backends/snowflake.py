@@ -14,6 +14,7 @@ from annotated_types import Ge, Le
 from bench.backends import snowflake_ddl
 from bench.backends.base import Backend, Capabilities, Say
 from bench.backends.snowflake_auth import Anybody
+from bench.backends.snowflake_errors import refused
 from bench.backends.snowflake_login import Account, Login, find_connection, make_login
 from bench.backends.snowflake_warehouse import WORDS_OF_SIZE, Found, Warehouse, WarehouseSize, held
 from bench.errors import ConfigError
@@ -203,7 +204,7 @@ class SnowflakeBackend(Account, Backend):
         from bench.backends.snowflake_facts import EMULATOR_REGION, place
 
         # Without the warehouse, which may not be there yet; if it never will, we know better words than the service.
-        with closing(self.login(warehouse="").connect()) as connection:
+        with closing(self.login(warehouse="").connect()) as connection, refused("to say where we are"):
             there = place(connection)
         if (there["region"] == EMULATOR_REGION) != self.emulated:
             what = (
