@@ -226,7 +226,7 @@ def _refuse_misfit(found: Found, wanted: Warehouse, *, create: bool) -> None:
     if found.exists and wanted.generation not in (None, found.settings.generation):
         raise ConfigError(
             f"'{found.name}' is of generation {found.settings.generation or 'unknown'}, which is not changed for a "
-            "run, since the service may want it suspended for that; make a warehouse with backend.create_warehouse=true",
+            "run, since the service may want it suspended first; make one with backend.create_warehouse=true",
             key="backend.generation",
         )
     for spec in fields(Warehouse) if found.exists else ():
