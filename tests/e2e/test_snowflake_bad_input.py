@@ -1,11 +1,12 @@
 """The real command against a service that refuses: one sentence with its remedy, exit code 2 or a failed cell."""
 
-import json
+from contextlib import ExitStack
 
 import pytest
 from command import bench, only_run
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from bench.results import open_sweep
 from snowflake_stub import Known, LoginStub, pem
 
 CANARY = "canary-77ab"
@@ -68,25 +69,25 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSALS)
-def test_a_login_that_is_refused(environ, tmp_path, case):
-    code, says = REFUSALS[case]
-    with LoginStub(
-        known=Known(oauth_token=CANARY), refuse=(code, f"No, says the service, and repeats {CANARY}.")
-    ) as stub:
-        words = ["backend.account=org-acc", "backend.user=tester", "backend.host=127.0.0.1", "backend.protocol=http"]
-        words += [
-            f"backend.port={stub.port}",
-            "backend.database=DB",
-            "backend.auth={kind: oauth, token_env: BENCH_T_TOKEN}",
+def test_logins_that_are_refused(environ, tmp_path):
+    """One cell for each; what a cell says names the account, the method and the remedy, and no secret."""
+    with ExitStack() as stack:
+        stubs = [
+            stack.enter_context(
+                LoginStub(known=Known(oauth_token=CANARY), refuse=(code, f"No, and repeats what it got: {CANARY}."))
+            )
+            for code, _ in REFUSALS.values()
         ]
-        said = refused(environ, tmp_path, *words, "backend.connect_timeout_s=60", code=1)
-        logins = len(stub.logins)
-    (line,) = [line for line in said.splitlines() if f"({code})" in line]
-    assert "Snowflake (account org-acc at 127.0.0.1, user tester, OAuth token): " in line
-    assert says in line
-    assert logins == 1, "a refused login that is repeated locks the user out"
+        words = ["backend.account=org-acc", "backend.user=tester", "backend.host=127.0.0.1", "backend.protocol=http"]
+        words += [f"backend.port={','.join(str(stub.port) for stub in stubs)}", "backend.database=DB", "-m"]
+        words += ["backend.auth={kind: oauth, token_env: BENCH_T_TOKEN}", "backend.connect_timeout_s=60"]
+        said = refused(environ, tmp_path, *words, code=1)
+        logins = [len(stub.logins) for stub in stubs]
+    assert logins == [1] * len(stubs), "a refused login that is repeated locks the user out"
+    for code, says in REFUSALS.values():
+        (line,) = [line for line in said.splitlines() if f"({code})" in line]
+        assert "Snowflake (account org-acc at 127.0.0.1, user tester, OAuth token): " in line
+        assert says in line
     written = [path for path in (tmp_path / "outputs").rglob("*") if path.is_file()]
     assert not [path for path in written if CANARY.encode() in path.read_bytes()]
-    manifest = json.loads((only_run(tmp_path) / "manifest.json").read_text())
-    assert manifest["status"] == "failed"
+    assert {run.status for run in open_sweep(only_run(tmp_path)).runs.values()} == {"failed"}
