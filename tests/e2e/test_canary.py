@@ -130,7 +130,7 @@ def walk(tmp_path_factory, keys, canaries):
                 directory = next((folder / "outputs").glob("*/*")) if "DIR" in words else ""
                 asked = [str(directory) if word == "DIR" else word for word in words]
                 walked.done[name] = bench(
-                    *asked, home=folder / "home", cwd=folder, environ=environ | less, limit_s=SWEEP_LIMIT_S
+                    *asked, home=folder / "home", cwd=folder, environ=environ | less, timeout_s=SWEEP_LIMIT_S
                 )
     return walked
 

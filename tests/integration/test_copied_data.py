@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from command import bench
-from emulated_service import SHOP, backend_at, brought, composed, run_on, tagged, words_to
+from emulated_service import backend_at, brought, composed, run_on, tagged
 
 from bench.backends.duckdb import DuckdbBackend
 from bench.backends.postgres import PostgresBackend
@@ -167,17 +166,3 @@ def test_the_samples_are_measured_in_place_and_nothing_is_written(emulator, samp
     kinds = {row["query_type"] for row in tagged(connect(), outcome.run_id)}
     assert not kinds & {"INSERT", "UPDATE", "DELETE", "CREATE_TABLE", "CREATE", "DROP", "CREATE_SCHEMA", "COPY"}
     assert "SELECT" in kinds
-
-
-def test_the_command_copies_the_samples(emulator, samples, tmp_path):
-    words = [
-        "backend=snowflake_emulated",
-        "dataset=tpch_sample",
-        "workload=nations",
-        "load=quick",
-        "dataset.schema=by_command",
-    ]
-    done = bench(*words, *words_to(emulator.port), "--config-dir", str(SHOP), home=tmp_path, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "data: 8 tables copied from snowflake_sample_data.tpch_sf1" in done.stderr
-    assert "nations" in done.stdout

@@ -2,8 +2,10 @@
 
 from collections import Counter
 
+import duckdb
 import pytest
-from emulated_service import backend_at, run_on, tagged
+from command import bench, only_run
+from emulated_service import SHOP, backend_at, run_on, tagged, words_to
 
 from bench.backends import snowflake_history
 from bench.backends.snowflake import SnowflakeBackend
@@ -127,3 +129,26 @@ def test_a_run_through_a_pool(emulator, tmp_path):
     assert {sample["client"] for sample in samples} == {0, 1, 2}
     assert {row["query_id"] for row in queries if row["operation"]} == ids
     assert len({row["session"] for row in queries}) == 2
+
+
+def test_enrich_adds_what_the_service_knows_later_and_can_be_asked_again(emulator, tmp_path):
+    words = ["backend=snowflake_emulated", "dataset=shop", "workload=reads", "load=quick", "--config-dir", str(SHOP)]
+    keys = {"schema": "of_the_command", "tables": "hybrid"}
+    ran = bench(*words, *words_to(emulator.port, **keys), home=tmp_path / "home", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    run, seen = only_run(tmp_path), []
+    for _ in range(2):
+        done = bench("enrich", str(run), home=tmp_path / "home", cwd=tmp_path)
+        assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+        aggregates, metering = done.stdout.splitlines()
+        assert aggregates.startswith(f"{run.name} (emulated): aggregates: ")
+        assert "statements by minute come up to 3 hours late" in aggregates
+        assert metering.startswith(f"{run.name} (emulated): metering: ")
+        seen.append(duckdb.sql(f"SELECT * FROM '{run}/aggregates.parquet' ORDER BY ALL").fetchall())
+    assert seen[0] == seen[1]
+    counted = duckdb.sql(
+        f"SELECT sum(calls), bool_and(emulated) FROM '{run}/aggregates.parquet' WHERE sql LIKE '%sales%'"
+    )
+    calls, emulated = counted.fetchall()[0]
+    assert emulated
+    assert calls >= duckdb.sql(f"SELECT count(*) FROM '{run}/samples/*.parquet'").fetchall()[0][0] > 0

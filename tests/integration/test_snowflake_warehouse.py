@@ -260,3 +260,15 @@ def test_an_unknown_size_lists_the_known_ones(emulator, tmp_path):
     for word in ("backend.warehouse_size", "HUGE", "XSMALL", "X6LARGE"):
         assert word in done.stderr
     assert not (tmp_path / "outputs").exists()
+
+
+def test_a_visit_makes_and_changes_nothing(emulator, look, own, tmp_path):
+    for keys in (
+        {"create_warehouse": True, "warehouse": "only_visited"},
+        {"warehouse": own, "warehouse_size": "LARGE"},
+    ):
+        backend = backend_at(emulator.port, **keys)
+        with backend.visit("data", tmp_path, print) as visited, visited.open(visited.namespace("public")) as database:
+            assert database.execute("SELECT 1")
+            assert settings(look(own)) == AS_MADE
+            assert look("only_visited") == {}

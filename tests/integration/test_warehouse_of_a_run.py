@@ -6,9 +6,12 @@ import json
 import pytest
 from tests.integration.test_emulator_warehouses import shown
 
+from bench.backends import snowflake_facts
 from bench.backends.snowflake import SnowflakeBackend
 from bench.backends.snowflake_auth import Anybody
+from bench.backends.snowflake_login import Login
 from bench.backends.snowflake_warehouse import look
+from bench.errors import BackendError, ConnectError
 from bench.model import Namespace
 
 _names = itertools.count(1)
@@ -114,6 +117,31 @@ def test_a_warehouse_that_never_suspends_can_be_left_as_it_was(ask, backend, war
         assert provisioned.found.settings.auto_suspend_s == 0
         assert shown(ask, warehouse)["auto_suspend"] == "60"
     assert shown(ask, warehouse)["auto_suspend"] is None
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_nobody_is_told_to_suspend_what_was_found_running(ask, backend, warehouse, tmp_path, running):
+    if running:
+        use(ask, warehouse)
+
+    def refuse(_):
+        raise ConnectError("the network is gone")
+
+    said = []
+    with pytest.MonkeyPatch.context() as patch, backend(warehouse=warehouse).provision("data", tmp_path, said.append):
+        patch.setattr(Login, "connect", refuse)
+    assert said[-1].endswith(
+        "and nothing was changed" if running else f"do it by hand: ALTER WAREHOUSE {warehouse} SUSPEND"
+    )
+
+
+def test_a_refusal_of_the_service_is_told_as_one(backend, ask, monkeypatch):
+    def refuse(_):
+        ask("SELECT 1 FROM nothing_of_the_kind")
+
+    monkeypatch.setattr(snowflake_facts, "demand_no_result_cache", refuse)
+    with pytest.raises(BackendError, match="Snowflake refused its parameters: "):
+        backend().open(Namespace(schema="public"))
 
 
 def test_a_warehouse_is_suspended_before_it_is_resumed(ask, backend, warehouse, monkeypatch):

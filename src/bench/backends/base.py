@@ -193,6 +193,9 @@ class Database(ABC):
         Called from several threads at once, for different tables or for different parts of one.
         """
 
+    def give_up_ingest(self) -> None:  # noqa: B027  # most engines end a load by themselves when no more rows come
+        """End what calls of `ingest` in other threads still have the engine do; they then raise."""
+
     def analyze(self, table: Table, namespace: Namespace) -> None:  # noqa: B027  # not every engine has such a thing
         """Bring the optimizer's statistics of a table up to date, where the engine has such a thing."""
 

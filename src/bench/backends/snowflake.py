@@ -14,6 +14,7 @@ from annotated_types import Ge, Le
 from bench.backends import snowflake_ddl
 from bench.backends.base import Backend, Capabilities, Say
 from bench.backends.snowflake_auth import Anybody
+from bench.backends.snowflake_errors import refused
 from bench.backends.snowflake_login import Account, Login, find_connection, make_login
 from bench.backends.snowflake_warehouse import WORDS_OF_SIZE, Found, Warehouse, WarehouseSize, held
 from bench.errors import ConfigError
@@ -146,15 +147,19 @@ class SnowflakeBackend(Account, Backend):
         )
 
     def check(self) -> None:
-        """Look the named connection up.
+        """Look the named connection up, or whether an emulator can be started.
 
         Raises:
             ConfigError: It is not there, or its file may be changed by others; no account is named at all.
-            MissingDriverError: The connector is not installed.
+            MissingDriverError: The connector, or what the emulator is built on, is not installed.
         """
         if not self.emulated or self.connection:
             with _own_keys():
                 find_connection(self)
+        elif not self.host:
+            from bench.backends.emulator_process import demand_installed
+
+            demand_installed()
 
     def for_run(self, run_id: str, cell: str) -> Self:
         """With what the query tag says."""
@@ -199,7 +204,7 @@ class SnowflakeBackend(Account, Backend):
         from bench.backends.snowflake_facts import EMULATOR_REGION, place
 
         # Without the warehouse, which may not be there yet; if it never will, we know better words than the service.
-        with closing(self.login(warehouse="").connect()) as connection:
+        with closing(self.login(warehouse="").connect()) as connection, refused("to say where we are"):
             there = place(connection)
         if (there["region"] == EMULATOR_REGION) != self.emulated:
             what = (

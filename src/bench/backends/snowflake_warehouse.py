@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from bench.backends.snowflake_errors import sentence
+from bench.backends.snowflake_errors import refused
 from bench.errors import BackendError, ConfigError, ConnectError
 from bench.interrupt import HeldInterrupt
 
@@ -223,6 +223,12 @@ def _refuse_misfit(found: Found, wanted: Warehouse, *, create: bool) -> None:
             "grant USAGE on it, or make one for the run with backend.create_warehouse=true",
             key="backend.warehouse",
         )
+    if found.exists and wanted.generation not in (None, found.settings.generation):
+        raise ConfigError(
+            f"'{found.name}' is of generation {found.settings.generation or 'unknown'}, which is not changed for a "
+            "run, since the service may want it suspended first; make one with backend.create_warehouse=true",
+            key="backend.generation",
+        )
     for spec in fields(Warehouse) if found.exists else ():
         if getattr(wanted, spec.name) is not None and getattr(found.settings, spec.name) is None:
             raise ConfigError(
@@ -257,8 +263,10 @@ def _restore(login: Login, found: Found, wanted: Warehouse, note: _Note, say: Sa
                     say(f"warehouse {look(connection, found.name).describe()}: {remark}")
             except (BackendError, ConfigError) as error:
                 if attempt == RESTORE_ATTEMPTS:
-                    by_hand = _undo(found, wanted) or f"ALTER WAREHOUSE {found.name} SUSPEND"
-                    say(f"warehouse {found.name} could not be brought back: {error}; do it by hand: {by_hand}")
+                    suspend = f"ALTER WAREHOUSE {found.name} SUSPEND" if found.state == SUSPENDED else ""
+                    by_hand = _undo(found, wanted) or suspend
+                    remedy = f"; do it by hand: {by_hand}" if by_hand else ", and nothing was changed"
+                    say(f"warehouse {found.name} could not be brought back: {error}{remedy}")
             else:
                 note.remove()
                 return
@@ -304,15 +312,10 @@ def _shown(connection: SnowflakeConnection, name: str) -> dict[str, object] | No
 
 def _ask(connection: SnowflakeConnection, sql: str) -> list[dict[str, object]]:
     """The result by lower-case column names."""
-    import snowflake.connector
+    from bench.backends.snowflake_facts import ask
 
-    try:
-        with closing(connection.cursor()) as cursor:
-            cursor.execute(sql)
-            names = [column.name.lower() for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    except snowflake.connector.Error as error:
-        raise BackendError(f"Snowflake refused '{sql}': {sentence(error)}") from error
+    with refused(f"'{sql}'"):
+        return ask(connection, sql)
 
 
 @dataclass(frozen=True, kw_only=True)
