@@ -12,11 +12,12 @@ from bench import streams
 from bench.backends.base import Backend
 from bench.budget import Budget
 from bench.dataset import Dataset
-from bench.errors import ConfigError
+from bench.errors import ConfigError, nearest
 from bench.load import LoadProfile
 from bench.model import Namespace, RenderedOperation, Statement
 from bench.price import Price
 from bench.render import AuditRow, Renderer
+from bench.sampling import Column
 from bench.workload import Workload
 
 
@@ -168,6 +169,7 @@ def _check_fit(config: RunConfig, plan: Plan) -> None:
         raise ConfigError(f"{config.backend.name} cannot empty its caches; leave it false", key="cold")
     for table in config.dataset.shape if config.dataset.made and not plan.schema_ddl else ():
         config.backend.create_table(table, plan.namespace)  # refuses a table that the engine cannot hold
+    _check_columns(config)
     if not plan.read_only and not config.dataset.writable:
         names = ", ".join(operation.name for operation in plan.operations if not operation.read_only)
         raise ConfigError(
@@ -195,3 +197,23 @@ def _check_price(config: RunConfig) -> None:
     unknown = "" if config.backend.capabilities.emulated else config.price.refusal(config.backend.compute)
     if config.budget.money_limited and unknown:
         raise ConfigError(f"no cell's cost can be estimated, so the limit could not be kept: {unknown}", key="budget")
+
+
+def _check_columns(config: RunConfig) -> None:
+    """Refuse a parameter that draws from a column which the declared tables do not have, before they are loaded."""
+    if not config.dataset.generated:
+        return
+    tables = {table.name: [column.name for column in table.columns] for table in config.dataset.shape}
+    for operation in config.workload.asked:
+        for name, sampler in operation.params.items():
+            if not isinstance(sampler, Column):
+                continue
+            key = f"workload.operations.{operation.name}.params.{name}"
+            if sampler.table not in tables:
+                raise ConfigError(f"no table '{sampler.table}'{nearest(sampler.table, tables)}", key=f"{key}.table")
+            columns = tables[sampler.table]
+            if sampler.column not in columns:
+                raise ConfigError(
+                    f"'{sampler.table}' has no column '{sampler.column}'{nearest(sampler.column, columns)}",
+                    key=f"{key}.column",
+                )

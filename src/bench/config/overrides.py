@@ -61,7 +61,6 @@ def refuse_secrets(words: Sequence[str]) -> None:
         for key in (override.last_key, *inner):
             if is_secret(key) and override.value not in (None, "", "null"):
                 raise ConfigError(
-                    "a secret on the command line would be seen by others and stored with the results; "
-                    f"put it into an environment variable and name that with {key}_env=NAME",
-                    key=override.key,
+                    f"the value of '{override.key}' would be seen by others on the command line and stored with the "
+                    f"results; put it into an environment variable and name that with {key}_env=NAME"
                 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 from bench.costs import sweep_notes
 from bench.report.page import Grid, Page
 from bench.report.run import notes
-from bench.report.texts import Row, emulated, measure_of, ms, number, of
+from bench.report.texts import Row, emulated, measure_of, ms, number, of, usd
 from bench.results import Sweep
 
 
@@ -20,7 +20,7 @@ def sweep_page(sweep: Sweep) -> Page:
     cells = Grid(title="Cells", header=("cell", "status", "message"), rows=tuple(states), left=3)
     return Page(
         title=f"Sweep {sweep.directory.name}: {done} of {of(len(states), 'cell')} done",
-        grids=(*_side_by_side(rows), cells),
+        grids=(*_side_by_side(rows, _differences(sweep)), cells),
         notes=(*notes(rows), *sweep_notes(sweep), *(f"Warning: {text}" for text in sweep.unreadable)),
     )
 
@@ -34,21 +34,37 @@ def state(sweep: Sweep, cell: str) -> tuple[str, str, str]:
     return cell, run.status.value, entry.message or (str(errors[0]) if errors else "")
 
 
-def _side_by_side(rows: Sequence[Row]) -> list[Grid]:
+def _differences(sweep: Sweep) -> dict[str, str]:
+    """What tells the cells of one backend apart: keys of its description in which they differ, with their values."""
+    described = {
+        cell: {str(key): value for key, value in dict(run.manifest.get("config", {}).get("backend") or {}).items()}
+        for cell, run in sweep.runs.items()
+    }
+    found = {}
+    for cell, mine in described.items():
+        others = [theirs for theirs in described.values() if theirs.get("name") == mine.get("name")]
+        keys = [key for key in mine if any(theirs.get(key) != mine[key] for theirs in others)]
+        found[cell] = ", ".join(f"{key}={mine[key]}" for key in keys)
+    return found
+
+
+def _side_by_side(rows: Sequence[Row], differences: Mapping[str, str]) -> list[Grid]:
     """Per dataset, workload and load one table: operations down, cells across."""
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["dataset"], row["workload"], row["load"]), []).append(row)
-    return [_group(" · ".join(group), members) for group, members in groups.items()]
+    return [_group(" · ".join(group), members, differences) for group, members in groups.items()]
 
 
-def _group(title: str, rows: Sequence[Row]) -> Grid:
+def _group(title: str, rows: Sequence[Row], differences: Mapping[str, str]) -> Grid:
     measure = measure_of(rows)
-    labels = _labels(rows)
+    labels = _labels(rows, differences)
+    priced = any(row["usd_per_1000_operations"] is not None for row in rows)
     by_place: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         by_place.setdefault((row["operation"], row["cell"]), []).append(row)
-    header = ["operation"] + [f"{label} {unit}" for label in labels.values() for unit in ("p50 ms", "per s")]
+    units = ("p50 ms", "per s", *(["USD per 1,000"] if priced else []))
+    header = ["operation"] + [f"{label} {unit}" for label in labels.values() for unit in units]
     lines = []
     for operation in dict.fromkeys(row["operation"] for row in rows):
         line = [operation]
@@ -56,16 +72,23 @@ def _group(title: str, rows: Sequence[Row]) -> Grid:
             members = by_place.get((operation, cell), [])
             line.append(ms(_middle([row[f"{measure}_p50_ns"] for row in members])))
             line.append(number(_middle([row["throughput_per_s"] for row in members])))
+            if priced:
+                line.append(usd(_middle([row["usd_per_1000_operations"] for row in members])))
         lines.append(tuple(line))
     return Grid(title=title, header=tuple(header), rows=tuple(lines))
 
 
-def _labels(rows: Sequence[Row]) -> dict[str, str]:
-    """What each cell is called: its backend, or its own name where two cells share a backend."""
+def _labels(rows: Sequence[Row], differences: Mapping[str, str]) -> dict[str, str]:
+    """What each cell is called: its backend, with what tells it apart where two cells share one, else its own name."""
     backends = {row["cell"]: row["backend"] for row in rows}
     marks = {row["cell"]: emulated([row]) + ("" if row["status"] == "done" else f" ({row['status']})") for row in rows}
     shared = list(backends.values())
-    return {cell: (backend if shared.count(backend) == 1 else cell) + marks[cell] for cell, backend in backends.items()}
+    names = {cell: f"{backend} {differences.get(cell, '')}".strip() for cell, backend in backends.items()}
+    twice = {cell for cell, name in names.items() if list(names.values()).count(name) > 1}
+    return {
+        cell: (backend if shared.count(backend) == 1 else cell if cell in twice else names[cell]) + marks[cell]
+        for cell, backend in backends.items()
+    }
 
 
 def _middle(values: Sequence[float | None]) -> float | None:
