@@ -26,6 +26,7 @@ def loaded(emulator, tmp_path_factory):
         database="bench", warehouse="compute_wh", arrow_number_to_decimal=True, platform_detection_timeout_seconds=0.0,
     ) as connection:  # fmt: skip
         ask = connection.cursor().execute
+        ask("create database joins_and_points")  # others have a schema of this name in theirs
         ask("create schema commerce")
         ask("create temporary stage load")
         for table in data.shape:
