@@ -113,7 +113,7 @@ class _Measurement:
         self._write_plan()
         described = config.backend.for_run(self.writer.key.run_id, self.writer.directory.name)
         with ExitStack() as stack:
-            executor = stack.enter_context(LocalExecutor(config.load.processes))
+            executor = stack.enter_context(LocalExecutor(self._processes()))
             backend = stack.enter_context(described.provision(config.data_name, config.home, self._say))
             self.meter.opened(backend.compute)
             with backend.open(self.plan.namespace) as database:
@@ -131,6 +131,10 @@ class _Measurement:
             with self.observation.watching(backend, self.plan.namespace):
                 self._load(executor, backend, workload)
             self.observation.conclude(backend, self.plan.namespace)
+
+    def _processes(self) -> int:
+        limit = self.config.backend.capabilities.max_processes
+        return self.config.load.worker_processes(cores=environment.usable_cores(), limit=limit)
 
     def _say(self, line: str) -> None:
         """Show a line, and keep it with the results."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.model import ErrorClass, Phase
-from bench.record import FIELDS, STATUS_OK, STATUSES, Chunk, KnownError
+from bench.record import STATUS_OK, STATUSES, Chunk, KnownError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ KEPT_KINDS = 50
 
 @dataclass(kw_only=True)
 class Collector:
-    """Gathers the chunks of all clients of a run.
+    """Gathers the chunks of all recorders of a run.
 
     A part is written when half a million samples are there or the last part is some seconds old.
     """
@@ -44,15 +44,14 @@ class Collector:
     _written_at: float = field(default_factory=time.monotonic)
 
     def add(self, chunk: Chunk, errors: Sequence[KnownError]) -> None:
-        """Take one client's chunk; `errors` is what its samples point at."""
-        values = chunk.table()
-        column = {name: values[:, position] for position, name in enumerate(FIELDS)}
+        """Take one recorder's chunk; `errors` is what its samples point at."""
+        column = chunk.samples()
         in_measurement = column["intended_start_ns"] >= self.measure_ns
         self.measured += int(in_measurement.sum())
         self.failed += int((in_measurement & (column["status"] != STATUS_OK)).sum())
         self._note(column["error"], errors)
         self._waiting.append(self._table(chunk, column, in_measurement, errors))
-        self._waiting_rows += len(values)
+        self._waiting_rows += len(column)
         if self._waiting_rows >= PART_SAMPLES or time.monotonic() - self._written_at > PART_INTERVAL_S:
             self.flush()
 
@@ -85,7 +84,7 @@ class Collector:
             self.counts[key] += 1
 
     def _table(
-        self, chunk: Chunk, column: dict[str, np.ndarray], in_measurement: np.ndarray, errors: Sequence[KnownError]
+        self, chunk: Chunk, column: np.ndarray, in_measurement: np.ndarray, errors: Sequence[KnownError]
     ) -> pa.Table:
         import numpy as np
         import pyarrow as pa
@@ -103,12 +102,12 @@ class Collector:
             {
                 "operation": coded(column["operation"], self.operations),
                 "phase": coded(in_measurement, (Phase.WARM_UP, Phase.MEASUREMENT)),
-                "client": pa.array(np.full(size, chunk.client, np.int32)),
+                "client": pa.array(np.ascontiguousarray(column["client"])),
                 "attempt": pa.array(column["attempt"].astype(np.int32)),
-                "intended_start_ns": pa.array(column["intended_start_ns"]),
-                "start_ns": pa.array(column["start_ns"]),
-                "end_ns": pa.array(column["end_ns"]),
-                "rows": pa.array(column["rows"]),
+                "intended_start_ns": pa.array(np.ascontiguousarray(column["intended_start_ns"])),
+                "start_ns": pa.array(np.ascontiguousarray(column["start_ns"])),
+                "end_ns": pa.array(np.ascontiguousarray(column["end_ns"])),
+                "rows": pa.array(np.ascontiguousarray(column["rows"])),
                 "status": coded(column["status"], STATUSES),
                 "error_class": coded(classes[at], tuple(ErrorClass), none),
                 "sqlstate": pa.array(states[at], pa.string(), mask=none),

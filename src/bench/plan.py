@@ -157,7 +157,7 @@ def _check_fit(config: RunConfig, plan: Plan) -> None:
     if misfit:
         raise ConfigError(misfit, key="price")
     config.budget.demand_price(config.price)
-    if can.max_processes is not None and load.processes > can.max_processes:
+    if can.max_processes is not None and load.processes is not None and load.processes > can.max_processes:
         raise ConfigError(
             f"{load.processes} processes, but {config.backend.name} lets {can.max_processes} open its database; "
             f"use load.processes={can.max_processes}",

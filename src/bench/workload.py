@@ -87,6 +87,11 @@ class Workload:
         """The operations whose weight is above 0."""
         return tuple(operation for operation in self.operations if self.weight(operation.name) > 0)
 
+    @property
+    def scripted(self) -> bool:
+        """The steps of an operation follow from its parameters alone, whatever is answered."""
+        return type(self).steps is Workload.steps
+
     def weight(self, name: str) -> float:
         """Weight of the operation `name` in the mix, relative to the others."""
         return self.mix.get(name, 1.0)

@@ -9,7 +9,7 @@ from known_backend import KnownBackend
 
 from bench.load import ClosedLoop
 from bench.model import ErrorClass, Namespace, RenderedOperation, Statement
-from bench.record import FIELDS, STATUSES
+from bench.record import STATUSES
 from bench.run import NS_PER_S, Assignment, Crew, Window
 from bench.sampling import Uniform
 from bench.workload import Operation, Workload
@@ -31,7 +31,7 @@ def one_operation(**options):
 
 
 def drive(backend, load, workload, rendered):
-    """Run it in this process; gives the crew, its window and the samples as columns."""
+    """Run it in this process; gives the crew, its window and the samples."""
     assignment = Assignment(
         backend=backend,
         namespace=Namespace(schema="s"),
@@ -48,9 +48,7 @@ def drive(backend, load, workload, rendered):
         time.sleep(0.01)
     crew.close()
     chunks = list(crew.outbox)
-    table = np.concatenate([chunk.table() for chunk in chunks])
-    clients = np.concatenate([np.full(len(chunk.table()), chunk.client) for chunk in chunks])
-    return crew, window, {name: table[:, at] for at, name in enumerate(FIELDS)} | {"client": clients}
+    return crew, window, np.concatenate([chunk.samples() for chunk in chunks])
 
 
 def test_a_closed_loop_of_known_service_time_gives_the_known_rate():
@@ -193,4 +191,4 @@ def test_a_stopped_crew_ends_after_the_operation_under_way():
         time.sleep(0.01)
     crew.close()
     assert (time.monotonic_ns() - began) / NS_PER_S < 1
-    assert sum(len(chunk.table()) for chunk in crew.outbox) >= 4
+    assert sum(len(chunk.samples()) for chunk in crew.outbox) >= 4

@@ -42,6 +42,9 @@ Call: TypeAlias = Callable[[Sequence[Value]], Sequence[Row]]
 A statement without a result gives a sequence whose length is the number of rows it changed.
 """
 
+Send: TypeAlias = Callable[[Sequence[Value]], None]
+"""Sends a statement with its values and waits for nothing, see `Line.unsent`."""
+
 Say: TypeAlias = Callable[[str], None]
 """Takes one line for the user, such as `PostgreSQL 18.6 started on port 40123`."""
 
@@ -87,6 +90,7 @@ class Capabilities:
     enrich: bool = False
     """`Database.aggregates` and `Database.metering` tell more some time after a run."""
     nonblocking: bool = False
+    """Sessions have a `Session.line`, so that one thread can serve many clients."""
     arrow_ingest: bool = True
     emulated: bool = False
 
@@ -117,6 +121,17 @@ class Session(ABC):
     def sqlstate(self, error: Exception) -> str | None:
         """The SQLSTATE, or the engine's own code, of an exception; None where there is none."""
         return getattr(error, "sqlstate", None)
+
+    def encode(self, statement: Statement, values: Sequence[Value]) -> Sequence[Value]:
+        """The values in the form in which this driver sends them, worked out before an attempt is timed.
+
+        What it gives is taken by the calls of every session of the same database.
+        """
+        return values
+
+    def line(self) -> Line:
+        """The side of this session on which nothing waits (`Capabilities.nonblocking`)."""
+        raise BackendError("the sessions of this engine cannot be used without waiting")
 
     def query_id(self) -> str | None:
         """The engine's names of what was sent since this was asked last, with commas between, where it has any."""
@@ -153,6 +168,44 @@ class Session(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Line(ABC):
+    """A session for a loop that serves many clients in one thread: nothing waits, and one thing is under way at a time.
+
+    What fails raises the driver's own errors, which `Session.classify` knows.
+    """
+
+    unsent: bool = False
+    """A part of what was to be sent waits until the descriptor is writable; then `flush` is to be called."""
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """The descriptor that becomes readable when `receive` may have something."""
+
+    @abstractmethod
+    def prepare(self, statement: Statement) -> Send:
+        """Make `statement` ready to be sent often."""
+
+    @abstractmethod
+    def begin(self, isolation: str = "") -> Send:
+        """What opens a transaction at this level; it takes no values."""
+
+    @abstractmethod
+    def commit(self) -> Send:
+        """What ends the open transaction with its changes; it takes no values."""
+
+    @abstractmethod
+    def rollback(self) -> Send:
+        """What ends the open transaction without its changes; it takes no values."""
+
+    @abstractmethod
+    def flush(self) -> bool:
+        """Send what is left, once the descriptor is writable or readable; True, as `unsent`: more is left still."""
+
+    @abstractmethod
+    def receive(self) -> Sequence[Row] | None:
+        """The whole result of what was sent, as `Call` gives it; None: it is not there yet."""
 
 
 class Database(ABC):

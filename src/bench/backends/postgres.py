@@ -55,8 +55,12 @@ class PostgresBackend(Backend):
     """Sent with each connection, to any server."""
     logged: bool = True
     """Tables survive a crash of the server; without, they are written with no log (`UNLOGGED`)."""
-    driver: Literal["cursor", "pool"] = "cursor"
-    """`cursor`: a connection for each client; `pool`: one is checked out of a pool for each operation."""
+    driver: Literal["libpq", "cursor", "pool"] = "libpq"
+    """How a client uses its connection: see `docs/performance.md`.
+
+    `libpq`: by calls of the C library, in one loop for all clients of a process; `cursor`: by psycopg's cursors in
+    threads, as most applications do; `pool`: likewise, a connection is checked out of a pool for each operation.
+    """
     pool_size: Annotated[int, Ge(1)] = 10
     """Connections in the pool of one worker process."""
     ingest_connections: Annotated[int, Ge(1)] = 2
@@ -100,6 +104,7 @@ class PostgresBackend(Backend):
             cancel=True,
             explain="EXPLAIN ",
             waits=True,
+            nonblocking=self.driver == "libpq",
         )
 
     @contextmanager
@@ -141,8 +146,13 @@ class PostgresBackend(Backend):
                 "the backend 'postgres' needs the module psycopg; add it with `uv add 'psycopg[binary,pool]'`"
             ) from error
         login = Login(parameters=self._login(namespace.schema))
-        pool_size = self.pool_size if self.driver == "pool" else 0
-        return PostgresDatabase(login, namespace, pool_size=pool_size, ingest_connections=self.ingest_connections)
+        return PostgresDatabase(
+            login,
+            namespace,
+            driver=self.driver,
+            pool_size=self.pool_size,
+            ingest_connections=self.ingest_connections,
+        )
 
     def create_table(self, table: Table, namespace: Namespace) -> str:
         """The bare table, logged or not."""

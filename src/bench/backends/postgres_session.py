@@ -13,6 +13,7 @@ from psycopg.types.numeric import IntDumper
 
 from bench.backends import postgres_facts, postgres_observed
 from bench.backends.base import Call, Database, Session
+from bench.backends.postgres_names import StatementNames
 from bench.errors import BackendError, ConnectError
 from bench.model import (
     CountedRows,
@@ -121,18 +122,26 @@ def configure(connection: Connection) -> None:
 class PostgresDatabase(Database):
     """One server and database, with a connection of its own for what is asked beside the measurement."""
 
-    def __init__(self, login: Login, namespace: Namespace, *, pool_size: int, ingest_connections: int) -> None:
+    def __init__(
+        self, login: Login, namespace: Namespace, *, driver: str = "libpq", pool_size: int = 0, ingest_connections: int
+    ) -> None:
         self._login = login
         self._namespace = namespace
+        self._driver = driver
         self._pool_size = pool_size
         self._ingesting = threading.BoundedSemaphore(ingest_connections)
         self._lock = threading.RLock()
         self._pool: ConnectionPool[Connection] | None = None
+        self._names = StatementNames()
         self._connection = login.connect()
 
     def session(self) -> Session:
         """A connection of its own, or one that borrows from the pool for each operation."""
-        if not self._pool_size:
+        if self._driver == "libpq":
+            from bench.backends.postgres_libpq import LibpqSession
+
+            return LibpqSession(self._login.connect(), self._names)
+        if self._driver == "cursor":
             return PostgresSession(self._login.connect())
         from bench.backends.postgres_pool import PooledSession, open_pool
 
@@ -298,9 +307,14 @@ def commit(control: Cursor) -> None:
     """Commit, and notice the rollback that PostgreSQL makes of it after a failed statement."""
     control.execute(b"COMMIT", prepare=False)
     if control.statusmessage != "COMMIT":
-        raise psycopg.errors.InFailedSqlTransaction(
-            "the transaction was rolled back, because a statement in it had failed"
-        )
+        raise undone()
+
+
+def undone() -> psycopg.Error:
+    """What a commit of which the server made a rollback stands for."""
+    return psycopg.errors.InFailedSqlTransaction(
+        "the transaction was rolled back, because a statement in it had failed"
+    )
 
 
 def roll_back(connection: Connection) -> None:

@@ -13,12 +13,13 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Self
 
 from bench.errors import BenchError, RunError
+from bench.model import Phase
 from bench.record import Chunk, KnownError
 from bench.run import NS_PER_S, Assignment, Crew, Window
 
@@ -40,7 +41,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Samples of one client, with the errors that they point at."""
+    """Samples of one recorder, with the errors that they point at."""
 
     chunk: Chunk
     errors: list[KnownError]
@@ -67,6 +68,8 @@ class Finished:
     facts: WorkerFacts
     session_numbers: tuple[str, ...] = ()
     """The server's numbers of the sessions that they had."""
+    dropped: Mapping[tuple[Phase, int], int] = field(default_factory=dict)
+    """Arrivals of an open loop that were not started: by phase, and by position of the operation or -1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,10 @@ class LocalExecutor:
         Raises:
             RunError: A worker could not open its sessions or prepare a statement.
         """
-        shares = [assignment.clients[at :: len(self._workers)] for at in range(len(self._workers))]
-        for (_, connection), clients in zip(self._workers, shares, strict=True):
-            connection.send(replace(assignment, clients=clients))
+        number = len(self._workers)
+        for at, (_, connection) in enumerate(self._workers):
+            share = assignment.clients[at::number]
+            connection.send(replace(assignment, clients=share, process=at, processes=number))
         for worker, connection in self._workers:
             if not connection.poll(READY_TIMEOUT_S):
                 raise RunError(f"{worker.name} was not ready within {READY_TIMEOUT_S:g} s")
@@ -225,16 +229,15 @@ def _serve(connection: Connection, assignment: Assignment, database: object) -> 
     after = _Usage.now()
     _send(connection, crew)
     crew.close()
-    for number, error in crew.failures:
-        raise RunError(f"client {number} could not go on: {type(error).__name__}: {error}") from error
-    return Finished(_facts(before, after, len(assignment.clients), elapsed_s), crew.session_numbers)
+    for who, error in crew.failures:
+        raise RunError(f"{who} could not go on: {type(error).__name__}: {error}") from error
+    return Finished(_facts(before, after, len(assignment.clients), elapsed_s), crew.session_numbers, dict(crew.dropped))
 
 
 def _send(connection: Connection, crew: Crew) -> None:
     while crew.outbox:
         chunk = crew.outbox.popleft()
-        errors = next(client.errors.known for client in crew.clients if client.number == chunk.client)
-        connection.send(Batch(chunk, list(errors)))
+        connection.send(Batch(chunk, list(crew.recorders[chunk.recorder].errors.known)))
 
 
 def _obey(connection: Connection, crew: Crew) -> None:
