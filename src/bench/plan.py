@@ -127,7 +127,7 @@ def question_hash(config: RunConfig, plan: Plan, workload: Workload, fingerprint
             "mix": {operation.name: config.workload.weight(operation.name) for operation in asked},
             "transactions": {operation.name: [operation.transactional, operation.isolation] for operation in asked},
             "values": streams.digest(workload, config.seed, config.load.clients),
-            "load": config.load.describe(),
+            "load": config.load.question(),
         }
     )
 
@@ -157,6 +157,7 @@ def _check_fit(config: RunConfig, plan: Plan) -> None:
     if misfit:
         raise ConfigError(misfit, key="price")
     config.budget.demand_price(config.price)
+    load.check(config.workload)
     if can.max_processes is not None and load.processes is not None and load.processes > can.max_processes:
         raise ConfigError(
             f"{load.processes} processes, but {config.backend.name} lets {can.max_processes} open its database; "

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bench.model import Value
+from bench.randomness import generator
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from bench.workload import Operation, Params, Workload
 
 BLOCK = 1_024
@@ -18,15 +17,6 @@ BLOCK = 1_024
 DIGEST_DRAWS = 64
 VERIFY_LANE = -1
 """The lane of the one fixed draw by which answers are checked."""
-
-
-def generator(seed: int, *purpose: str | int) -> np.random.Generator:
-    """Randomness of one purpose, independent of every other purpose under the same seed."""
-    import numpy as np
-
-    key = hashlib.sha256("\x1f".join(map(str, purpose)).encode()).digest()
-    words = [int.from_bytes(key[at : at + 4], "little") for at in range(0, 16, 4)]
-    return np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence(seed, spawn_key=tuple(words))))
 
 
 def parameters(operation: Operation, seed: int, *, lane: int, lanes: int, block: int = BLOCK) -> Iterator[Params]:

@@ -96,13 +96,19 @@ class Workload:
         """Weight of the operation `name` in the mix, relative to the others."""
         return self.mix.get(name, 1.0)
 
-    def order(self, rng: np.random.Generator, size: int) -> list[int]:
-        """Positions in `asked` of the next operations of one client, at least `size` of them.
+    def order(self, rng: np.random.Generator, size: int, changes: Mapping[str, float] | None = None) -> list[int]:
+        """Positions in `asked` of the next operations, at least `size` of them.
 
         Whole-number weights are dealt from a shuffled deck that holds each operation as often as it weighs, as TPC-C
         (clause 5.2.4.2) does, so that even a short run keeps the mix exactly. Other weights are drawn independently.
+
+        Args:
+            rng: The randomness of one client, or of one list of arrivals.
+            size: How many are wanted.
+            changes: Weights that differ from those of the mix.
         """
-        weights = [self.weight(operation.name) for operation in self.asked]
+        mix = {**self.mix, **(changes or {})}
+        weights = [mix.get(operation.name, 1.0) for operation in self.asked]
         total = sum(weights)
         if all(float(weight).is_integer() for weight in weights) and total <= DECK_LIMIT:
             deck = [index for index, weight in enumerate(weights) for _ in range(int(weight))]

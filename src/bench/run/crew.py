@@ -7,6 +7,7 @@ from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
+from bench.load import Share
 from bench.record import Chunk, Recorder
 from bench.run import readiness
 from bench.run.lane import Lane, LineClient
@@ -70,7 +71,15 @@ class Crew:
     def start(self, window: Window) -> None:
         """Let every client begin at the window's start."""
         assignment = self._assignment
-        arrivals = assignment.load.arrivals(assignment.process, assignment.processes, window.start_ns)
+        arrivals = assignment.load.arrivals(
+            Share(
+                process=assignment.process,
+                processes=assignment.processes,
+                start_ns=window.start_ns,
+                seed=assignment.seed,
+                workload=assignment.workload,
+            )
+        )
         self._turns = OpenTurns(arrivals, window) if arrivals is not None else None
         for client in self.clients:
             client.expect(window, self._turns)

@@ -1,15 +1,18 @@
-"""When operations start: one class per load shape."""
+"""What every load shape has: clients, processes, phases, and what a loop asks of it."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from annotated_types import Ge
 
 from bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bench.workload import Workload
 
 NS_PER_S = 1_000_000_000
 
@@ -39,6 +42,20 @@ class Arrivals(Protocol):
         That is a position in `workload.asked`, or -1: the next one in the order of the client that takes it.
         """
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """Which part of an open loop's arrivals a worker process is to start."""
+
+    process: int
+    """Number of the worker process, from 0."""
+    processes: int
+    """How many there are."""
+    start_ns: int
+    """When the load begins, in ns of the monotonic clock."""
+    seed: int
+    workload: Workload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,14 +106,20 @@ class LoadProfile(ABC):
             return self.processes
         return max(1, min(self.clients, limit or self.clients, max(cores // 2, min(cores, 2))))
 
-    def arrivals(self, process: int, processes: int, start_ns: int) -> Arrivals | None:
-        """The starts of the clients of one of the worker processes; None: a closed loop, each client has its own.
+    @property
+    def late_ns(self) -> int | None:
+        """How long after its intended start an operation counts as late; None: nothing is late in a closed loop."""
+        return None
 
-        Args:
-            process: Number of the worker process, from 0.
-            processes: How many there are.
-            start_ns: When the load begins.
+    def check(self, workload: Workload) -> None:  # noqa: B027  # a load that asks whatever the mix holds refuses none
+        """Refuse a workload that this load cannot ask.
+
+        Raises:
+            ConfigError: It names operations that are not there, or leaves some out.
         """
+
+    def arrivals(self, share: Share) -> Arrivals | None:
+        """The starts of the clients of one of the worker processes; None: a closed loop, each client has its own."""
         return None
 
     @abstractmethod
@@ -107,36 +130,6 @@ class LoadProfile(ABC):
     def describe(self) -> str:
         """One line for the screen."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class ClosedLoop(LoadProfile):
-    """Each client sends its next operation when it has the answer to the last, after a think time."""
-
-    think_time_s: Annotated[float, Ge(0)] = 0.0
-
-    @property
-    def open_loop(self) -> bool:
-        """False: a slow answer delays the next question."""
-        return False
-
-    def schedule(self, client: int, start_ns: int) -> Schedule:
-        """Free plus think time."""
-        return ThinkTime(think_time_ns=int(self.think_time_s * NS_PER_S))
-
-    def describe(self) -> str:
-        """Clients, processes, think time and phases."""
-        think = f", {self.think_time_s:g} s think time" if self.think_time_s else ""
-        clients = f"{self.clients} client{'s' if self.clients > 1 else ''}"
-        least = f" and {self.iterations} operations each" if self.iterations else ""
-        return f"closed loop, {clients}{think}, {self.warm_up_s:g} s warm-up, {self.duration_s:g} s{least}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ThinkTime:
-    """The schedule of a closed loop."""
-
-    think_time_ns: int
-
-    def next_start_ns(self, free_at_ns: int) -> int:
-        """When the client has thought."""
-        return free_at_ns + self.think_time_ns
+    def question(self) -> object:
+        """What of this load belongs to the question: results of loads that differ in it are not compared."""
+        return self.describe()
