@@ -112,9 +112,11 @@ class Workload:
         total = sum(weights)
         if all(float(weight).is_integer() for weight in weights) and total <= DECK_LIMIT:
             deck = [index for index, weight in enumerate(weights) for _ in range(int(weight))]
-            rounds = -(-size // len(deck))
-            return [int(index) for _ in range(rounds) for index in rng.permutation(deck)]
-        return [int(index) for index in rng.choice(len(weights), size=size, p=[weight / total for weight in weights])]
+            rounds = [deck] * -(-size // len(deck))
+            dealt: list[int] = rng.permuted(rounds, axis=1).ravel().tolist()
+            return dealt
+        drawn: list[int] = rng.choice(len(weights), size=size, p=[weight / total for weight in weights]).tolist()
+        return drawn
 
     def steps(self, operation: RenderedOperation, params: Params) -> Steps:
         """One run of an operation: its statements in their order, each with its own values."""
