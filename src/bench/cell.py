@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Literal
 
 from bench import environment, observe, prepare, stats, verify
 from bench.collect import Collector
+from bench.doubt import Doubt
 from bench.errors import BenchError, RunError
 from bench.executors.local import CANCEL, Batch, Finished, LocalExecutor
 from bench.interrupt import HeldInterrupt
 from bench.metering import Meter
+from bench.model import Phase
 from bench.plan import Plan, RunConfig, question_hash
 from bench.redact import redact_text
 from bench.results import RunWriter, new_run_id, open_run, summary
@@ -104,6 +107,8 @@ class _Measurement:
     progress: Progress
     meter: Meter
     observation: observe.Observation = field(init=False)
+    dropped: Counter[tuple[Phase, int]] = field(default_factory=Counter)
+    """Arrivals of an open loop that were not started: by phase, and by position of the operation or -1."""
 
     def __post_init__(self) -> None:
         self.observation = observe.Observation(writer=self.writer, operations=self.plan.operations)
@@ -228,6 +233,7 @@ class _Measurement:
             operations=[operation.name for operation in self.plan.operations],
             measure_ns=window.measure_ns,
             write=lambda table: self.writer.add_samples(table, repetition=0),
+            open_loop=load.open_loop,
         )
         self.writer.update(window=asdict(window))
         self.writer.enter(Stage.WARM_UP if load.warm_up_s else Stage.MEASUREMENT)
@@ -240,6 +246,14 @@ class _Measurement:
                 self._summarise(collector, window)
         _demand_success(collector)
 
+    def _arriving(self) -> stats.Arriving | None:
+        """What the summary has to know of an open loop."""
+        late_ns = self.config.load.late_ns
+        if late_ns is None:
+            return None
+        dropped = [self.dropped[Phase.MEASUREMENT, position] for position in range(len(self.plan.operations))]
+        return stats.Arriving(late_ns=late_ns, dropped=dropped)
+
     def _gather(self, messages: Iterator[Batch | Finished | None], collector: Collector, window: Window) -> None:
         workers = []
         measuring = not self.config.load.warm_up_s
@@ -248,6 +262,7 @@ class _Measurement:
                 collector.add(message.chunk, message.errors)
             elif isinstance(message, Finished):
                 workers.append(asdict(message.facts))
+                self.dropped.update(message.dropped)
                 self.observation.sessions += message.session_numbers
             now_ns = time.monotonic_ns()
             if not measuring and now_ns >= window.measure_ns:
@@ -271,20 +286,37 @@ class _Measurement:
         self.writer.enter(Stage.SUMMARY)
         self.writer.update(operation_errors=collector.known_errors())
         operations = [operation.name for operation in self.plan.operations]
-        attempts = summary.attempts(open_run(self.writer.directory).samples(summary.SAMPLE_COLUMNS), operations)
+        columns = summary.OPEN_LOOP_COLUMNS if self.config.load.open_loop else summary.SAMPLE_COLUMNS
+        attempts = summary.attempts(open_run(self.writer.directory).samples(columns), operations)
         summaries = stats.summarize(
             attempts,
             operations,
             start_ns=window.measure_ns,
             end_ns=min(window.end_ns, max(time.monotonic_ns(), window.measure_ns)),
-            open_loop=self.config.load.open_loop,
+            arriving=self._arriving(),
         )
+        if self.config.load.open_loop:
+            self.writer.update(arrivals=_arrivals(attempts, self.dropped, window))
         cost = self.meter.stop()
         self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=0, cost=cost))
         seconds = stats.per_second(attempts, operations, start_ns=window.measure_ns)
         self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=0))
         for doubt, concerned in _doubts(summaries).items():
             self.writer.warn(doubt.concerning(concerned, of=len(summaries)))
+
+
+def _arrivals(attempts: stats.Attempts, dropped: Counter[tuple[Phase, int]], window: Window) -> dict[str, object]:
+    """What became of the arrivals of each phase: each was started or dropped."""
+    assert attempts.attempt is not None  # it was asked for
+    measured = attempts.intended_start_ns >= window.measure_ns
+    first = attempts.attempt == 0
+    return {
+        str(phase): {
+            "started": int((first & (measured == (phase is Phase.MEASUREMENT))).sum()),
+            "dropped": sum(count for (of, _), count in dropped.items() if of is phase),
+        }
+        for phase in (Phase.WARM_UP, Phase.MEASUREMENT)
+    }
 
 
 def _until_interrupted(
@@ -301,9 +333,9 @@ def _until_interrupted(
             return
 
 
-def _doubts(summaries: list[stats.OperationSummary]) -> dict[stats.Doubt, list[str]]:
+def _doubts(summaries: list[stats.OperationSummary]) -> dict[Doubt, list[str]]:
     """The operations that each doubt concerns."""
-    found = {doubt: [row.operation for row in summaries if doubt in row.warnings] for doubt in stats.Doubt}
+    found = {doubt: [row.operation for row in summaries if doubt in row.warnings] for doubt in Doubt}
     return {doubt: concerned for doubt, concerned in found.items() if concerned}
 
 

@@ -33,6 +33,8 @@ class Collector:
     measure_ns: int
     """Where the measurement interval begins: a sample's phase is that of its intended start."""
     write: Callable[[pa.Table], object]
+    open_loop: bool = False
+    """Keep too when each operation was ready to start, by which the lags of an open loop are told apart."""
     measured: int = 0
     """Samples of the measurement interval so far."""
     failed: int = 0
@@ -98,8 +100,10 @@ class Collector:
         classes = np.array([list(ErrorClass).index(known.error_class) for known in errors] or [0])
         states = np.array([known.sqlstate for known in errors] or [None], dtype=object)
         at = np.where(none, 0, column["error"])
+        ready = {"ready_ns": pa.array(np.ascontiguousarray(column["ready_ns"]))} if self.open_loop else {}
         return pa.table(
             {
+                **ready,
                 "operation": coded(column["operation"], self.operations),
                 "phase": coded(in_measurement, (Phase.WARM_UP, Phase.MEASUREMENT)),
                 "client": pa.array(np.ascontiguousarray(column["client"])),

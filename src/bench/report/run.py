@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.costs import run_notes
+from bench.doubt import Doubt
 from bench.report.page import Grid, Page
 from bench.report.server import server_grids, server_notes
 from bench.report.texts import EMULATED, NULL, Row, emulated, measure_of, ms, number, of, short, usd
 from bench.results import Run
-from bench.stats import Doubt
 
 NULL_NOTE = (
     f"{NULL}: too few samples; a percentile needs ten in its tail: p50 20, p90 100, p95 200, p99 1,000 "
@@ -29,7 +29,7 @@ def run_page(run: Run) -> Page:
     key = run.key
     return Page(
         title=f"{key.backend} · {key.dataset} · {key.workload} · {key.load}" + (EMULATED if run.emulated else ""),
-        lines=(*_standing(run), *_load(run), _answers(run)),
+        lines=(*_standing(run), *_load(run), *_arrivals(run, rows), _answers(run)),
         grids=(*([_operations(rows)] if rows else []), *server_grids(run, rows)),
         notes=tuple(dict.fromkeys([*notes(rows), *run_notes(run), *server_notes(run), *_errors(run), *_warnings(run)])),
     )
@@ -46,6 +46,16 @@ def _standing(run: Run) -> list[str]:
 def _load(run: Run) -> list[str]:
     described = run.manifest.get("load_description")
     return [f"Load: {described}."] if described else []
+
+
+def _arrivals(run: Run, rows: Sequence[Row]) -> list[str]:
+    """What became of the arrivals of an open loop, and how late the tool itself was."""
+    arrivals = run.manifest.get("arrivals", {}).get("measurement")
+    if not arrivals:
+        return []
+    lags = [row["harness_lag_p99_ns"] for row in rows if row["harness_lag_p99_ns"] is not None]
+    late = f"; the tool itself started them up to {ms(max(lags))} ms late (p99)" if lags else ""
+    return [f"Arrivals: {arrivals['started']:,} started, {arrivals['dropped']:,} dropped{late}."]
 
 
 def _errors(run: Run) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from bench.load import Share
 from bench.record import Chunk, Recorder
 from bench.run import readiness
+from bench.run.assignment import NEVER_NS
 from bench.run.lane import Lane, LineClient
 from bench.run.pace import Pace, finer_timers
 from bench.run.readiness import ReadinessLoop
@@ -50,6 +52,8 @@ class Crew:
         """Who could not go on, each with the reason: a mistake in a driver, a workload or here."""
         self._assignment = assignment
         self._turns: OpenTurns | None = None
+        self._ended_ns = NEVER_NS
+        """When the clients were told to start nothing more."""
         threads = self.loop == "threads"
         self.recorders = [Recorder(at, self.outbox) for at in range(len(assignment.clients) if threads else 1)]
         kind = BlockingClient if threads else LineClient
@@ -124,21 +128,26 @@ class Crew:
 
     @property
     def dropped(self) -> Counter[tuple[Phase, int]]:
-        """Arrivals that were not started, once the load is over: by phase, and by operation or -1."""
+        """Arrivals that were not started, once the load is over: by phase, and by operation or -1.
+
+        What would have come after the load was ended early is not among them.
+        """
         if self._turns is None:
             return Counter()
-        self._turns.give_up()
+        self._turns.give_up(self._ended_ns)
         return self._turns.dropped
 
     def stop(self) -> None:
         """Ask every client to end after the operation under way."""
+        self._ended_ns = min(self._ended_ns, time.monotonic_ns())
         for client in self.clients:
             client.stopped = True
 
     def cancel(self) -> None:
         """End what is under way now, and start nothing more."""
+        self.stop()
         for client in self.clients:
-            client.stopped = client.ending = True
+            client.ending = True
 
     def close(self) -> None:
         """Stop the watch and close the sessions."""

@@ -78,10 +78,10 @@ class OpenTurns:
                 self._drop(turn)
         return None
 
-    def give_up(self) -> None:
-        """Count every arrival that no client has taken as dropped: there is no time left to start it."""
+    def give_up(self, until_ns: int) -> None:
+        """Count every arrival before `until_ns` that no client has taken as dropped: nobody is left to start it."""
         with self._lock:
-            while (turn := self._next()) is not None:
+            while (turn := self._next()) is not None and turn.intended_start_ns < until_ns:
                 self._drop(turn)
 
     def _next(self) -> Turn | None:
