@@ -107,10 +107,13 @@ class Workload:
         if all(float(weight).is_integer() for weight in weights) and total <= DECK_LIMIT:
             deck = [index for index, weight in enumerate(weights) for _ in range(int(weight))]
             rounds = -(-size // len(deck))
-            return [int(index) for _ in range(rounds) for index in rng.permutation(deck)]
+            return [index for _ in range(rounds) for index in (rng.permutation(deck).tolist() if deck[1:] else deck)]
         return [int(index) for index in rng.choice(len(weights), size=size, p=[weight / total for weight in weights])]
 
     def steps(self, operation: RenderedOperation, params: Params) -> Steps:
-        """One run of an operation: its statements in their order, each with its own values."""
+        """One run of an operation: its statements in their order, each with its own values.
+
+        Where this is not overridden the loops do the same for many runs at once, before they are timed.
+        """
         for position, statement in enumerate(operation.statements):
             yield position, [params[name] for name in statement.parameters]

@@ -212,6 +212,7 @@ def _serve(connection: Connection, assignment: Assignment, database: object) -> 
     crew = Crew(assignment, database)  # type: ignore[arg-type]  # untyped on the way through the pipe
     gc.collect()
     gc.freeze()
+    gc.disable()
     before = _Usage.now()
     # Nothing that takes time may follow: the window begins a moment after the last worker is ready.
     connection.send(Ready())
