@@ -90,6 +90,8 @@ class Capabilities:
     """`Database.aggregates` and `Database.metering` tell more some time after a run."""
     nonblocking: bool = False
     """Sessions have a `Session.line`, so that one thread can serve many clients."""
+    pipelined: bool = False
+    """Several operations are under way on one connection, so that the time of each holds that of others."""
     arrow_ingest: bool = True
     emulated: bool = False
 
