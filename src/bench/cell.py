@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bench import environment, observe, prepare, stats, verify
+from bench.client_verdict import ClientVerdict
 from bench.collect import Collector
 from bench.doubt import Doubt
 from bench.errors import BenchError, RunError
@@ -107,10 +108,12 @@ class _Measurement:
     progress: Progress
     meter: Meter
     observation: observe.Observation = field(init=False)
+    verdict: ClientVerdict = field(init=False)
     dropped: Counter[tuple[Phase, int]] = field(default_factory=Counter)
     """Arrivals of an open loop that were not started: by phase, and by position of the operation or -1."""
 
     def __post_init__(self) -> None:
+        self.verdict = ClientVerdict(config=self.config, writer=self.writer)
         self.observation = observe.Observation(writer=self.writer, operations=self.plan.operations)
 
     def run(self) -> None:
@@ -216,17 +219,16 @@ class _Measurement:
     def _load(self, executor: LocalExecutor, backend: Backend, workload: Workload) -> None:
         """Run the load, and summarise whatever was measured, also after an interruption or a dead worker."""
         load = self.config.load
-        executor.assign(
-            Assignment(
-                backend=backend,
-                namespace=self.plan.namespace,
-                operations=self.plan.operations,
-                workload=workload,
-                load=load,
-                seed=self.config.seed,
-                clients=tuple(range(load.clients)),
-            )
+        assignment = Assignment(
+            backend=backend,
+            namespace=self.plan.namespace,
+            operations=self.plan.operations,
+            workload=workload,
+            load=load,
+            seed=self.config.seed,
+            clients=tuple(range(load.clients)),
         )
+        executor.assign(assignment)
         self.progress.say(f"load: {load.describe()}")
         window, messages = executor.drive(lambda start_ns: Window.of(load, start_ns))
         collector = Collector(
@@ -240,6 +242,9 @@ class _Measurement:
         with HeldInterrupt() as interrupt:
             try:
                 self._gather(_until_interrupted(messages, interrupt, executor), collector, window)
+                self.meter.stop()
+                if not interrupt.noted:
+                    self.verdict.measure_ceiling(assignment)
             finally:
                 self.progress.finish()
                 collector.flush()
@@ -255,13 +260,12 @@ class _Measurement:
         return stats.Arriving(late_ns=late_ns, dropped=dropped)
 
     def _gather(self, messages: Iterator[Batch | Finished | None], collector: Collector, window: Window) -> None:
-        workers = []
         measuring = not self.config.load.warm_up_s
         for message in messages:
             if isinstance(message, Batch):
                 collector.add(message.chunk, message.errors)
             elif isinstance(message, Finished):
-                workers.append(asdict(message.facts))
+                self.verdict.workers.append(message.facts)
                 self.dropped.update(message.dropped)
                 self.observation.sessions += message.session_numbers
             now_ns = time.monotonic_ns()
@@ -269,7 +273,7 @@ class _Measurement:
                 measuring = True
                 self.writer.enter(Stage.MEASUREMENT)
             self._show(collector, window, now_ns)
-        self.writer.update(workers=workers)
+        self.writer.update(workers=[asdict(worker) for worker in self.verdict.workers])
 
     def _show(self, collector: Collector, window: Window, now_ns: int) -> None:
         measured_s = (min(now_ns, window.end_ns) - window.measure_ns) / NS_PER_S
@@ -298,6 +302,7 @@ class _Measurement:
         if self.config.load.open_loop:
             self.writer.update(arrivals=_arrivals(attempts, self.dropped, window))
         cost = self.meter.stop()
+        summaries = self.verdict.on(summaries)
         self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=0, cost=cost))
         seconds = stats.per_second(attempts, operations, start_ns=window.measure_ns)
         self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=0))

@@ -16,6 +16,9 @@ class Doubt(StrEnum):
     TOO_FEW_SAMPLES = "too_few_samples"
     ERRORS = "errors"
     ABORTED = "aborted"
+    CLIENT_LIMIT = "client_limit"
+    WORKER_SATURATED = "worker_saturated"
+    PIPELINED = "pipelined"
     DROPPED = "dropped"
     LATE_HARNESS = "late_harness"
 
@@ -39,6 +42,12 @@ _REMEDIES = {
     "see error_class and sqlstate in samples, and the first messages in manifest.json",
     Doubt.ABORTED: "the engine rolled attempts back for conflicts or deadlocks, and times are of the others only: "
     "use fewer clients or a wider range of keys, or count them as part of the question",
+    Doubt.CLIENT_LIMIT: "the clients ran at more than half of what they can do with an engine that answers at once: "
+    "raise load.processes, or run the client on a machine of its own",
+    Doubt.WORKER_SATURATED: "a worker process used its core nearly up, so that part of these times is its own: "
+    "raise load.processes, use fewer clients, or run the client on a machine of its own",
+    Doubt.PIPELINED: "several operations shared a connection, so that each time holds the waiting for those before it: "
+    "compare throughput only, or choose another driver",
     Doubt.DROPPED: "arrivals were never started, as no client was free in time, and response times are of the others "
     "only: lower the rate, raise load.clients or load.max_lag_s, or take it that the system does not keep up",
     Doubt.LATE_HARNESS: "operations started late although a client was free, so response times hold the client's own "

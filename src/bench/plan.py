@@ -41,6 +41,10 @@ class RunConfig:
     """Empty the engine's caches between the check of the answers and the load."""
     plans: bool
     """Take the engine's plan of each operation before the load is run."""
+    ceiling_s: float
+    """How long the harness alone is measured after a load that is at least ten times as long; 0: not at all."""
+    answering: Backend
+    """The engine that answers at once, against which it is measured."""
     label: str
     """The user's own words for this run."""
     choices: Mapping[str, str]

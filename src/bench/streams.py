@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.model import Value
@@ -19,20 +20,24 @@ VERIFY_LANE = -1
 """The lane of the one fixed draw by which answers are checked."""
 
 
+def columns(
+    operation: Operation, seed: int, *, lane: int, lanes: int, block: int = BLOCK
+) -> Iterator[Mapping[str, Sequence[Value]]]:
+    """The bound values of one client's next `block` runs of an operation, by parameter, without end."""
+    randomness = {name: generator(seed, "parameter", operation.name, name, lane) for name in operation.params}
+    for position in itertools.count(0, block):
+        yield {
+            name: sampler.draw(randomness[name], block, position=position, lane=lane % lanes, lanes=lanes)
+            for name, sampler in operation.params.items()
+        }
+
+
 def parameters(operation: Operation, seed: int, *, lane: int, lanes: int, block: int = BLOCK) -> Iterator[Params]:
     """The bound values of one client's runs of an operation, without end."""
-    randomness = {name: generator(seed, "parameter", operation.name, name, lane) for name in operation.params}
-    position = 0
-    while True:
-        columns = [
-            sampler.draw(randomness[name], block, position=position, lane=lane % lanes, lanes=lanes)
-            for name, sampler in operation.params.items()
-        ]
-        names = tuple(operation.params)
-        rows: Iterator[tuple[Value, ...]] = zip(*columns, strict=True) if columns else iter([()] * block)
+    for drawn in columns(operation, seed, lane=lane, lanes=lanes, block=block):
+        rows: Iterator[tuple[Value, ...]] = zip(*drawn.values(), strict=True) if drawn else iter([()] * block)
         for row in rows:
-            yield dict(zip(names, row, strict=True))
-        position += block
+            yield dict(zip(drawn, row, strict=True))
 
 
 def fixed_parameters(operation: Operation, seed: int) -> Params:

@@ -119,6 +119,9 @@ class Workload:
         return drawn
 
     def steps(self, operation: RenderedOperation, params: Params) -> Steps:
-        """One run of an operation: its statements in their order, each with its own values."""
+        """One run of an operation: its statements in their order, each with its own values.
+
+        Where this is not overridden the loops do the same for many runs at once, before they are timed.
+        """
         for position, statement in enumerate(operation.statements):
             yield position, [params[name] for name in statement.parameters]

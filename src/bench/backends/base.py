@@ -36,14 +36,13 @@ from bench.model import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from bench.backends.line import Line
+
 Call: TypeAlias = Callable[[Sequence[Value]], Sequence[Row]]
 """Sends a prepared statement with the values in the driver's order and gives the whole result.
 
 A statement without a result gives a sequence whose length is the number of rows it changed.
 """
-
-Send: TypeAlias = Callable[[Sequence[Value]], None]
-"""Sends a statement with its values and waits for nothing, see `Line.unsent`."""
 
 Say: TypeAlias = Callable[[str], None]
 """Takes one line for the user, such as `PostgreSQL 18.6 started on port 40123`."""
@@ -91,6 +90,8 @@ class Capabilities:
     """`Database.aggregates` and `Database.metering` tell more some time after a run."""
     nonblocking: bool = False
     """Sessions have a `Session.line`, so that one thread can serve many clients."""
+    pipelined: bool = False
+    """Several operations are under way on one connection, so that the time of each holds that of others."""
     arrow_ingest: bool = True
     emulated: bool = False
 
@@ -122,12 +123,12 @@ class Session(ABC):
         """The SQLSTATE, or the engine's own code, of an exception; None where there is none."""
         return getattr(error, "sqlstate", None)
 
-    def encode(self, statement: Statement, values: Sequence[Value]) -> Sequence[Value]:
-        """The values in the form in which this driver sends them, worked out before an attempt is timed.
+    def encode(self, statement: Statement, rows: Sequence[Sequence[Value]]) -> Sequence[Sequence[Value]]:
+        """The values of several calls in the form in which this driver sends them, worked out before they are timed.
 
         What it gives is taken by the calls of every session of the same database.
         """
-        return values
+        return rows
 
     def line(self) -> Line:
         """The side of this session on which nothing waits (`Capabilities.nonblocking`)."""
@@ -168,44 +169,6 @@ class Session(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class Line(ABC):
-    """A session for a loop that serves many clients in one thread: nothing waits, and one thing is under way at a time.
-
-    What fails raises the driver's own errors, which `Session.classify` knows.
-    """
-
-    unsent: bool = False
-    """A part of what was to be sent waits until the descriptor is writable; then `flush` is to be called."""
-
-    @abstractmethod
-    def fileno(self) -> int:
-        """The descriptor that becomes readable when `receive` may have something."""
-
-    @abstractmethod
-    def prepare(self, statement: Statement) -> Send:
-        """Make `statement` ready to be sent often."""
-
-    @abstractmethod
-    def begin(self, isolation: str = "") -> Send:
-        """What opens a transaction at this level; it takes no values."""
-
-    @abstractmethod
-    def commit(self) -> Send:
-        """What ends the open transaction with its changes; it takes no values."""
-
-    @abstractmethod
-    def rollback(self) -> Send:
-        """What ends the open transaction without its changes; it takes no values."""
-
-    @abstractmethod
-    def flush(self) -> bool:
-        """Send what is left, once the descriptor is writable or readable; True, as `unsent`: more is left still."""
-
-    @abstractmethod
-    def receive(self) -> Sequence[Row] | None:
-        """The whole result of what was sent, as `Call` gives it; None: it is not there yet."""
 
 
 class Database(ABC):

@@ -7,14 +7,15 @@ types that psycopg gives them; each statement is prepared once per connection an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 import psycopg
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 
-from bench.backends.base import Call, Line, Send
+from bench.backends.base import Call
+from bench.backends.line import Line, Send
 from bench.backends.postgres_session import PostgresSession, begin_text, undone
 from bench.model import CountedRows, Row, Statement, Value
 
@@ -27,17 +28,18 @@ if TYPE_CHECKING:
     from bench.backends.postgres_names import StatementNames
     from bench.backends.postgres_session import Connection
 
-TUPLES_OK, COMMAND_OK = ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK
-DONE = frozenset((TUPLES_OK, COMMAND_OK, ExecStatus.EMPTY_QUERY))
+# Plain numbers, which compare faster than members of an enum.
+TUPLES_OK = int(ExecStatus.TUPLES_OK)
+DONE = frozenset((TUPLES_OK, int(ExecStatus.COMMAND_OK), int(ExecStatus.EMPTY_QUERY)))
 
 
-class Encoded(NamedTuple):
-    """The values of a statement as they are sent."""
+class Encoded(tuple[bytes, "Sequence[Buffer | None]", tuple[int, ...]]):
+    """The values of a statement as they are sent: the name of the statement prepared for them, the values, their types.
 
-    name: bytes
-    """Of the statement as it is prepared for these types."""
-    values: Sequence[Buffer | None]
-    types: tuple[int, ...]
+    A type of its own, by which the calls tell it from values that are not encoded yet.
+    """
+
+    __slots__ = ()
 
 
 class LibpqRows(Sequence[Row]):
@@ -80,21 +82,24 @@ class LibpqSession(PostgresSession):
         self.prepared: set[bytes] = set()
         self._names = names
         self._dumping, self._loading = Transformer(connection), Transformer(connection)
-        self._formats: list[list[PyFormat]] = [[PyFormat.TEXT] * count for count in range(8)]
 
-    def encode(self, statement: Statement, values: Sequence[Value]) -> Sequence[Value]:
-        """The values as text, and the name of the statement that is prepared for their types."""
-        count, dumping = len(values), self._dumping
-        formats = self._formats[count] if count < len(self._formats) else [PyFormat.TEXT] * count
-        dumped = dumping.dump_sequence(values, formats)
-        types = dumping.types or ()
-        # Only this module's calls see it, as `Session.encode` promises; to the loops it is a sequence like any other.
-        return cast("Sequence[Value]", Encoded(self._names.name(statement.sql, types), dumped, types))
+    def encode(self, statement: Statement, rows: Sequence[Sequence[Value]]) -> Sequence[Sequence[Value]]:
+        """The values as text, each with the name of the statement that is prepared for their types."""
+        dumping, formats = self._dumping, [PyFormat.TEXT] * len(statement.parameters or rows[0])
+        dump, known, name, found = dumping.dump_sequence, None, b"", []
+        for row in rows:
+            dumped = dump(row, formats)
+            types = dumping.types or ()
+            if types != known:
+                known, name = types, self._names.name(statement.sql, types)
+            found.append(Encoded((name, dumped, types)))
+        # Only this module's calls look into them, as `Session.encode` promises: the loops take them for values.
+        return cast("Sequence[Sequence[Value]]", found)
 
     def encoded(self, statement: Statement, values: Sequence[Value]) -> Encoded:
-        """As `encode`, unless it was done already."""
+        """As `encode` for one call, unless that was done already."""
         given: object = values
-        return given if type(given) is Encoded else cast("Encoded", self.encode(statement, values))
+        return given if type(given) is Encoded else cast("Encoded", self.encode(statement, [values])[0])
 
     def prepare(self, statement: Statement) -> Call:
         """Prepared on the server when it is first called with values of these types."""
@@ -164,6 +169,7 @@ class LibpqLine(Line):
             self._pgconn.get_result,
         )
         self._result: PGresult | None = None
+        self._last: PGresult | None = None
         self._preparing: Encoded | None = None
         """What is sent as soon as the statement is prepared for it."""
         self._committing = False
@@ -178,7 +184,8 @@ class LibpqLine(Line):
         send_prepared, flush = pgconn.send_query_prepared, pgconn.flush
 
         def send(values: Sequence[Value]) -> None:
-            encoded = session.encoded(statement, values)
+            given: object = values
+            encoded = given if type(given) is Encoded else session.encoded(statement, values)
             name, sent, types = encoded
             if name in prepared:
                 send_prepared(name, sent)
@@ -225,31 +232,40 @@ class LibpqLine(Line):
         self.unsent = bool(self._pgconn.flush())
         return self.unsent
 
-    def receive(self) -> Sequence[Row] | None:
-        """The result, when it is there to its end."""
+    def receive(self) -> int | None:
+        """Rows returned or changed, when the result is there to its end."""
         self._consume()
         is_busy, get_result = self._is_busy, self._get_result
         while not is_busy():
             result = get_result()
             if result is None:
-                return self._conclude()
+                break
             self._result = result
-        return None
-
-    def _conclude(self) -> Sequence[Row] | None:
-        result, self._result = self._result, None
+        else:
+            return None
+        result = self._result
         if result is None:
             return None  # nothing had been sent: the server said something by itself
-        if self._preparing is not None:
-            encoded, self._preparing = self._preparing, None
-            self._session.answer(result)
-            self._session.prepared.add(encoded.name)
-            self._pgconn.send_query_prepared(encoded.name, encoded.values)
+        self._result, self._last = None, result
+        if result.status == TUPLES_OK:
+            return result.ntuples
+        return self._concluded(result)
+
+    def rows(self) -> Sequence[Row]:
+        """The rows of the last result; they become Python values when they are read."""
+        return self._session.answer(self._last) if self._last is not None else ()
+
+    def _concluded(self, result: PGresult) -> int | None:
+        """What a result without rows means: a change, a command, a statement that is prepared now, or an error."""
+        committing, self._committing = self._committing, False
+        encoded, self._preparing = self._preparing, None
+        changed = len(self._session.answer(result))
+        if encoded is not None:
+            name, values, _ = encoded
+            self._session.prepared.add(name)
+            self._pgconn.send_query_prepared(name, values)
             self.unsent = bool(self._pgconn.flush())
             return None
-        answer = self._session.answer(result)
-        if self._committing:
-            self._committing = False
-            if result.command_status != b"COMMIT":
-                raise undone()
-        return answer
+        if committing and result.command_status != b"COMMIT":
+            raise undone()
+        return changed

@@ -6,7 +6,6 @@ worker: `Ready`, any number of `Batch`, then `Finished` - or `Failed` at any tim
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -19,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Self
 
 from bench.errors import BenchError, RunError
+from bench.executors.vitals import Vitals, WorkerFacts
 from bench.model import Phase
 from bench.record import Chunk, KnownError
 from bench.run import NS_PER_S, Assignment, Crew, Window
@@ -45,20 +45,6 @@ class Batch:
 
     chunk: Chunk
     errors: list[KnownError]
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerFacts:
-    """What a worker used up between start and end of the load."""
-
-    pid: int
-    clients: int
-    cpu_s: float
-    elapsed_s: float
-    voluntary_switches: int
-    involuntary_switches: int
-    rss_bytes: int
-    """Resident memory at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +196,8 @@ def _tell(connection: Connection, message: Failed) -> None:
 
 def _serve(connection: Connection, assignment: Assignment, database: object) -> Finished:
     crew = Crew(assignment, database)  # type: ignore[arg-type]  # untyped on the way through the pipe
-    gc.collect()
-    gc.freeze()
-    before = _Usage.now()
+    vitals = Vitals()
+    vitals.start()
     # Nothing that takes time may follow: the window begins a moment after the last worker is ready.
     connection.send(Ready())
     window = connection.recv()
@@ -223,15 +208,15 @@ def _serve(connection: Connection, assignment: Assignment, database: object) -> 
     while crew.busy:
         time.sleep(SEND_INTERVAL_S)
         _send(connection, crew)
+        vitals.collect_if_needed()
         if time.monotonic_ns() > drain_until_ns:
             crew.cancel()
-    elapsed_s = (time.monotonic_ns() - window.start_ns) / NS_PER_S
-    after = _Usage.now()
+    facts = vitals.stop(len(assignment.clients), crew.loop)
     _send(connection, crew)
     crew.close()
     for who, error in crew.failures:
         raise RunError(f"{who} could not go on: {type(error).__name__}: {error}") from error
-    return Finished(_facts(before, after, len(assignment.clients), elapsed_s), crew.session_numbers, dict(crew.dropped))
+    return Finished(facts, crew.session_numbers, dict(crew.dropped))
 
 
 def _send(connection: Connection, crew: Crew) -> None:
@@ -250,31 +235,3 @@ def _obey(connection: Connection, crew: Crew) -> None:
         crew.stop()
         if order == CANCEL:
             crew.cancel()
-
-
-@dataclass(frozen=True, slots=True)
-class _Usage:
-    cpu_s: float
-    voluntary: int
-    involuntary: int
-    rss_bytes: int
-
-    @classmethod
-    def now(cls) -> _Usage:
-        import psutil
-
-        process = psutil.Process()
-        times, switches = process.cpu_times(), process.num_ctx_switches()
-        return cls(times.user + times.system, switches.voluntary, switches.involuntary, process.memory_info().rss)
-
-
-def _facts(before: _Usage, after: _Usage, clients: int, elapsed_s: float) -> WorkerFacts:
-    return WorkerFacts(
-        pid=os.getpid(),
-        clients=clients,
-        cpu_s=after.cpu_s - before.cpu_s,
-        elapsed_s=elapsed_s,
-        voluntary_switches=after.voluntary - before.voluntary,
-        involuntary_switches=after.involuntary - before.involuntary,
-        rss_bytes=after.rss_bytes,
-    )

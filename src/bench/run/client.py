@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.model import ErrorClass, Phase, RenderedOperation, Status
+from bench.model import ErrorClass, Phase, Row, Statement, Status, Value
 from bench.record import STATUSES, Recorder
 from bench.run.assignment import NEVER_NS, NS_PER_S, Assignment, Window
-from bench.run.questions import Questions
+from bench.run.questions import Answering, Questions
 from bench.run.turns import ClosedTurns, Turns
 
 if TYPE_CHECKING:
@@ -59,10 +59,21 @@ class Client:
 
     def __post_init__(self) -> None:
         self.operations = self.assignment.operations
-        self.questions = Questions(self.assignment, self.number)
-        self._keeps_query_ids = self.assignment.backend.capabilities.server_timing
+        self.timeouts_ns = [
+            int(operation.timeout_s * NS_PER_S) if operation.timeout_s else NEVER_NS for operation in self.operations
+        ]
+        self.keeps_query_ids = self.assignment.backend.capabilities.server_timing
         self._measure_ns = 0
         self.connect()
+        self.questions = Questions(self.assignment, self.number, Answering(encode=self.encode, rows=self.rows))
+
+    def encode(self, statement: Statement, rows: Sequence[Sequence[Value]]) -> Sequence[Sequence[Value]]:
+        """Values as the session sends them; by the session of the moment, since one that is lost is replaced."""
+        return self.session.encode(statement, rows)
+
+    def rows(self) -> Sequence[Row]:
+        """The result of the last step, for workloads that look at it."""
+        raise NotImplementedError
 
     @property
     def errors(self) -> ErrorLog:
@@ -95,13 +106,6 @@ class Client:
             self.phase = Phase.MEASUREMENT
             self.session.enter(self.phase)
 
-    def begin_attempt(self, operation: RenderedOperation) -> int:
-        """The instant from which an attempt is timed."""
-        self.cancelled = False
-        start_ns = time.monotonic_ns()
-        self.deadline_ns = start_ns + int(operation.timeout_s * NS_PER_S) if operation.timeout_s else NEVER_NS
-        return start_ns
-
     def overdue(self, now_ns: int) -> bool:
         """The attempt under way has had its time."""
         return self.ending or now_ns >= self.deadline_ns
@@ -126,4 +130,4 @@ class Client:
 
     def query_id(self) -> str | None:
         """The engine's names of what the attempt sent; None where samples keep none."""
-        return (self.session.query_id() or "") if self._keeps_query_ids else None
+        return (self.session.query_id() or "") if self.keeps_query_ids else None

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from bench.model import ErrorClass, RenderedOperation
+from bench.model import ErrorClass, Phase, RenderedOperation, Row
 from bench.record import STATUS_OK
 from bench.run.client import CANCEL_AGAIN_NS, RECONNECT_PAUSE_S, Client
 from bench.run.readiness import READABLE, WRITABLE
 from bench.run.turns import OWN_ORDER
 
 if TYPE_CHECKING:
-    from bench.backends.base import Line, Send
+    from bench.backends.line import Line, Send
     from bench.run.assignment import Window
-    from bench.run.questions import Script
     from bench.run.readiness import ReadinessLoop
 
 Wait: TypeAlias = int | Callable[[], object] | None
 """What a client waits for: an instant of the monotonic clock, work to be done aside, or None: its descriptor."""
 Life: TypeAlias = Generator[Wait, object, None]
-Attempt: TypeAlias = Generator[Wait, object, tuple[int, int]]
+MEASUREMENT = Phase.MEASUREMENT
 
 
 @dataclass(kw_only=True, eq=False)
@@ -37,6 +36,10 @@ class LineClient(Client):
         self.line = self.session.line()
         self.sends = [_sends(self.line, operation) for operation in self.operations]
         self.rollback = self.line.rollback()
+
+    def rows(self) -> Sequence[Row]:
+        """What was received last."""
+        return self.line.rows()
 
 
 class Lane:
@@ -57,71 +60,64 @@ class Lane:
         self._life = self._live(window)
         self.resume = self._life.send
 
-    def _live(self, window: Window) -> Life:
+    def _live(self, window: Window) -> Life:  # noqa: C901, PLR0912  # one generator: delegation costs at each resumption
         """Turn after turn, as `BlockingClient.drive` and `BlockingClient._run_operation` together."""
         client, free_ns = self.client, window.start_ns
-        take = client.turns.take
+        take, questions, now, add = client.turns.take, client.questions, time.monotonic_ns, client.recorder.add
+        keeps_ids = client.keeps_query_ids
         while not client.stopped and (turn := take(free_ns)) is not None:
             intended_ns, position = turn
             if intended_ns > free_ns:
                 yield intended_ns
                 if not client.may_start():
                     return
-            client.enter_phase(intended_ns)
+            if client.phase is not MEASUREMENT:
+                client.enter_phase(intended_ns)
             if position == OWN_ORDER:
-                position = client.questions.next_operation()
-            script = client.questions.next_script(position, client.session.encode)
-            free_ns = yield from self._run_operation(position, script, intended_ns, max(intended_ns, free_ns))
-
-    def _run_operation(
-        self, position: int, script: Script, intended_ns: int, ready_ns: int
-    ) -> Generator[Wait, object, int]:
-        client = self.client
-        operation, now = client.operations[position], time.monotonic_ns
-        for attempt in range(operation.retries + 1):
-            start_ns = client.begin_attempt(operation)
-            self._next_cancel_ns, self._under_way = 0, True
-            if self.unheard:
-                self.loop.watch(self)
-            rows, steps = 0, script()
-            sends, line, receive = client.sends[position], client.line, client.line.receive
-            try:
-                end_ns = start_ns
-                at, values = next(steps)
-                while True:
-                    sends[at](values)
-                    if line.unsent:
-                        yield from self._write_on()
-                    yield None
-                    while (result := receive()) is None:
-                        yield from self._write_on()
+                position = questions.next_operation()
+            script = questions.next_script[position]()
+            ready_ns, attempts_left = max(intended_ns, free_ns), client.operations[position].retries
+            attempt = -1
+            while attempts_left >= 0:
+                attempts_left, attempt, rows = attempts_left - 1, attempt + 1, 0
+                if self.unheard:
+                    self.loop.watch(self)
+                sends, line, receive = client.sends[position], client.line, client.line.receive
+                client.cancelled, self._next_cancel_ns = False, 0
+                start_ns = end_ns = now()
+                client.deadline_ns = start_ns + client.timeouts_ns[position]
+                self._under_way = True
+                try:
+                    for at, values in script:
+                        sends[at](values)
+                        if line.unsent:
+                            yield from self._write_on()
                         yield None
-                    end_ns = now()
-                    rows += len(result)
-                    at, values = steps.send(result)
-            except StopIteration:
-                self._under_way = False
-                client.recorder.add(
-                    client.number, position, attempt, STATUS_OK, -1, rows,
-                    intended_ns, ready_ns, start_ns, end_ns, client.query_id(),
-                )  # fmt: skip
-                yield from self._cancel_is_over()
-                return end_ns
-            except Exception as error:  # noqa: BLE001  # a driver may raise anything; the session says what it means
-                end_ns = now()
-                self._under_way = False
-                times = (intended_ns, ready_ns, start_ns, end_ns)
-                error_class = client.record_failure(position, attempt, error, times)
-            yield from self._recover(operation, error_class)
-            ready_ns = now()
-            if error_class is not ErrorClass.RETRYABLE or client.stopped:
-                break
-        return now()
+                        while (count := receive()) is None:
+                            if line.unsent:
+                                yield from self._write_on()
+                            yield None
+                        end_ns = now()
+                        rows += count
+                except Exception as error:  # noqa: BLE001  # a driver may raise anything; the session says what it means
+                    times = (intended_ns, ready_ns, start_ns, now())
+                    error_class = yield from self._failed(position, attempt, error, times)
+                    free_ns = ready_ns = now()
+                    if error_class is not ErrorClass.RETRYABLE or client.stopped:
+                        break
+                else:
+                    self._under_way = False
+                    free_ns = end_ns
+                    add(
+                        client.number, position, attempt, STATUS_OK, -1, rows,
+                        intended_ns, ready_ns, start_ns, end_ns, client.query_id() if keeps_ids else None,
+                    )  # fmt: skip
+                    if self._cancel is not None:
+                        yield from self._cancel_is_over()
+                    break
 
     def _write_on(self) -> Generator[Wait, object, None]:
-        """Send the rest, where it was too much at once."""
-        if not self.client.line.unsent:
-            return
+        """Send the rest of what was too much at once."""
         self.loop.watch(self, READABLE | WRITABLE)
         yield None
         while self.client.line.flush():
@@ -149,8 +145,13 @@ class Lane:
             yield self._cancel.join
             self._cancel = None
 
-    def _recover(self, operation: RenderedOperation, error_class: ErrorClass) -> Generator[Wait, object, None]:
-        """Bring the session back to where the next attempt can begin."""
+    def _failed(
+        self, position: int, attempt: int, error: Exception, times: tuple[int, int, int, int]
+    ) -> Generator[Wait, object, ErrorClass]:
+        """Keep what went wrong, and bring the session back to where the next attempt can begin."""
+        self._under_way = False
+        operation = self.client.operations[position]
+        found = error_class = self.client.record_failure(position, attempt, error, times)
         yield from self._cancel_is_over()
         if error_class is not ErrorClass.DISCONNECTED and operation.transactional:
             try:
@@ -160,10 +161,11 @@ class Lane:
                 yield None
                 while self.client.line.receive() is None:
                     yield None
-            except Exception as error:  # noqa: BLE001  # as above
-                error_class = self.client.session.classify(error)
+            except Exception as second:  # noqa: BLE001  # as above
+                error_class = self.client.session.classify(second)
         if error_class is ErrorClass.DISCONNECTED:
             yield from self._reconnect(operation)
+        return found
 
     def _reconnect(self, operation: RenderedOperation) -> Generator[Wait, object, None]:
         """Get a new session, in a thread; each kind of failure is kept among the errors."""

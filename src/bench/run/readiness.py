@@ -69,23 +69,38 @@ class ReadinessLoop:
             self._aside.close()
 
     def _serve(self) -> None:
-        lanes, aside = self._by_descriptor, self._aside.fileno()
+        lanes = self._by_descriptor
+        lane: Lane | None = None
         while self._live:
-            for descriptor, _ in self._events():
-                if descriptor == aside:
-                    self._take_done()
-                    continue
-                lane = lanes.get(descriptor)
-                if lane is None:
-                    continue  # given up since
-                if lane.elsewhere:
-                    # The server said something that nobody had asked for, perhaps farewell: the next attempt meets it.
-                    self.ignore(lane)
-                    lane.unheard = True
-                else:
-                    self._resume(lane, None)
+            try:
+                for descriptor, _ in self._events():
+                    lane = lanes.get(descriptor)
+                    if lane is None or lane.elsewhere:
+                        self._unexpected(descriptor, lane)
+                    elif (wait := lane.resume(None)) is not None:
+                        self._arrange(lane, wait)
+            except StopIteration:
+                # The others of these events are reported again.
+                self._leave(lane)
+            except Exception as error:
+                error.add_note(f"client {lane.client.number}" if lane else "the loop")
+                raise
             if (now_ns := time.monotonic_ns()) >= self._look_at_ns:
                 self._look(now_ns)
+
+    def _unexpected(self, descriptor: int, lane: Lane | None) -> None:
+        """Something else than an answer: work is done, or the server says what nobody had asked for."""
+        if lane is not None:
+            self.ignore(lane)  # perhaps its farewell: the next attempt meets it
+            lane.unheard = True
+        elif descriptor == self._aside.fileno():
+            for waiting, outcome in self._aside.done():
+                self._resume(waiting, outcome)
+
+    def _leave(self, lane: Lane | None) -> None:
+        if lane is not None:
+            lane.elsewhere = True
+        self._live -= 1
 
     def _events(self) -> Sequence[tuple[int, int]]:
         """Start who is due, then wait for descriptors until the next one is due."""
@@ -104,16 +119,15 @@ class ReadinessLoop:
     def _start_due(self, now_ns: int) -> None:
         due = self._due
         while due and due[0][0] <= now_ns:
-            lane = heapq.heappop(due)[2]
-            lane.elsewhere = False
-            self._resume(lane, None)
+            self._resume(heapq.heappop(due)[2], None)
 
     def _resume(self, lane: Lane, outcome: object) -> None:
+        """Go on with a client that waited for something else than its descriptor."""
+        lane.elsewhere = False
         try:
             wait = lane.resume(outcome)
         except StopIteration:
-            self._live -= 1
-            lane.elsewhere = True
+            self._leave(lane)
             return
         except Exception as error:
             error.add_note(f"client {lane.client.number}")
@@ -127,11 +141,6 @@ class ReadinessLoop:
             heapq.heappush(self._due, (wait, next(self._numbers), lane))
         elif wait is not None:
             self._aside.do(wait, lane)
-
-    def _take_done(self) -> None:
-        for lane, outcome in self._aside.done():
-            lane.elsewhere = False
-            self._resume(lane, outcome)
 
     def _look(self, now_ns: int) -> None:
         self._look_at_ns = now_ns + LOOK_NS

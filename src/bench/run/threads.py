@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class BlockingClient(Client):
     """Its thread alone touches it, but for what `Watchdog` reads and sets."""
 
+    _last: Sequence[Row] = ()
     _under_way: bool = False
     _next_cancel_ns: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -37,6 +38,7 @@ class BlockingClient(Client):
 
     def drive(self, window: Window) -> None:
         """Send operations until there is nothing more to start."""
+        next_operation = self.questions.next_operation
         pace = Pace(self.assignment.load.pace)
         free_ns = window.start_ns
         while not self.stopped and (turn := self.turns.take(free_ns)) is not None:
@@ -47,16 +49,18 @@ class BlockingClient(Client):
                     break
             self.enter_phase(intended_ns)
             if position == OWN_ORDER:
-                position = self.questions.next_operation()
+                position = next_operation()
             free_ns = self._run_operation(position, intended_ns, max(intended_ns, free_ns))
 
     def _run_operation(self, position: int, intended_ns: int, ready_ns: int) -> int:
         """Run one operation, with its retries; gives when the client is free again."""
         operation = self.operations[position]
-        script = self.questions.next_script(position, self.session.encode)
+        script = self.questions.next_script[position]()
         for attempt in range(operation.retries + 1):
-            start_ns = self.begin_attempt(operation)
-            self._next_cancel_ns, self._under_way = 0, True
+            self.cancelled, self._next_cancel_ns = False, 0
+            start_ns = time.monotonic_ns()
+            self.deadline_ns = start_ns + self.timeouts_ns[position]
+            self._under_way = True
             try:
                 rows = self._attempt(self._calls[position], script)
                 end_ns = time.monotonic_ns()
@@ -97,15 +101,14 @@ class BlockingClient(Client):
     def _attempt(self, calls: Sequence[Call], script: Script) -> int:
         """Take the steps of an attempt; gives the rows that they returned or changed."""
         rows = 0
-        steps = script()
-        try:
-            at, values = next(steps)
-            while True:
-                result = calls[at](values)
-                rows += len(result)
-                at, values = steps.send(result)
-        except StopIteration:
-            return rows
+        for at, values in script:
+            self._last = calls[at](values)
+            rows += len(self._last)
+        return rows
+
+    def rows(self) -> Sequence[Row]:
+        """What the last call gave."""
+        return self._last
 
     def _recover(self, operation: RenderedOperation, error_class: ErrorClass) -> None:
         """Bring the session back to where the next attempt can begin."""

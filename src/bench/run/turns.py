@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from bench.model import Phase
 from bench.run.assignment import NEVER_NS
@@ -17,12 +17,8 @@ OWN_ORDER = -1
 """In the place of an operation: the next one of the client's own order."""
 
 
-class Turn(NamedTuple):
-    """One operation that is to be started."""
-
-    intended_start_ns: int
-    operation: int
-    """Position in `workload.asked`, or `OWN_ORDER`."""
+Turn: TypeAlias = tuple[int, int]
+"""One operation that is to be started: when it is meant to, and its position in `workload.asked`, or `OWN_ORDER`."""
 
 
 class Turns(Protocol):
@@ -50,7 +46,7 @@ class ClosedTurns:
             return None
         if intended_ns >= window.measure_ns:
             self._owed -= 1
-        return Turn(intended_ns, OWN_ORDER)
+        return intended_ns, OWN_ORDER
 
 
 class OpenTurns:
@@ -73,7 +69,7 @@ class OpenTurns:
         """The next arrival that is not too late."""
         with self._lock:
             while (turn := self._next()) is not None:
-                if free_at_ns - turn.intended_start_ns <= self._max_lag_ns:
+                if free_at_ns - turn[0] <= self._max_lag_ns:
                     return turn
                 self._drop(turn)
         return None
@@ -81,18 +77,19 @@ class OpenTurns:
     def give_up(self, until_ns: int) -> None:
         """Count every arrival before `until_ns` that no client has taken as dropped: nobody is left to start it."""
         with self._lock:
-            while (turn := self._next()) is not None and turn.intended_start_ns < until_ns:
+            while (turn := self._next()) is not None and turn[0] < until_ns:
                 self._drop(turn)
 
     def _next(self) -> Turn | None:
         if not self._over:
             for intended_ns, operation in self._arrivals:
                 if intended_ns < self._window.end_ns:
-                    return Turn(intended_ns, operation)
+                    return intended_ns, operation
                 break
             self._over = True
         return None
 
     def _drop(self, turn: Turn) -> None:
-        phase = Phase.MEASUREMENT if turn.intended_start_ns >= self._window.measure_ns else Phase.WARM_UP
-        self.dropped[phase, turn.operation] += 1
+        intended_ns, operation = turn
+        phase = Phase.MEASUREMENT if intended_ns >= self._window.measure_ns else Phase.WARM_UP
+        self.dropped[phase, operation] += 1
