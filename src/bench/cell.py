@@ -53,16 +53,10 @@ def run_cell(config: RunConfig, plan: Plan, directory: Path, progress: Progress)
     Raises:
         KeyboardInterrupt: The user ended it; what was measured is kept.
     """
-    key = RunKey(
-        run_id=new_run_id(),
-        backend=config.backend.name,
-        dataset=config.dataset.name,
-        workload=config.workload.name,
-        load=config.load.name,
-    )
+    key = run_key(config)
     try:
         emulated, starts = config.backend.capabilities.emulated, 2 if config.cold else 1
-        with RunWriter(directory, key, _facts(config, plan), replace=True, emulated=emulated) as writer, progress:
+        with RunWriter(directory, key, facts(config, plan), replace=True, emulated=emulated) as writer, progress:
             meter = Meter(price=config.price, emulated=emulated, starts=starts, writer=writer)
             try:
                 _Measurement(config=config, plan=plan, writer=writer, progress=progress, meter=meter).run()
@@ -78,7 +72,18 @@ def run_cell(config: RunConfig, plan: Plan, directory: Path, progress: Progress)
     return CellOutcome(status="done", message="", run_id=key.run_id)
 
 
-def _facts(config: RunConfig, plan: Plan) -> dict[str, object]:
+def run_key(config: RunConfig) -> RunKey:
+    """The key of a new run of this cell."""
+    return RunKey(
+        run_id=new_run_id(),
+        backend=config.backend.name,
+        dataset=config.dataset.name,
+        workload=config.workload.name,
+        load=config.load.name,
+    )
+
+
+def facts(config: RunConfig, plan: Plan) -> dict[str, object]:
     """What the manifest says from the start."""
     return {
         "config": config.resolved,

@@ -2,7 +2,21 @@
 
 from bench.load.base import Arrivals, LoadProfile, Schedule, Share
 from bench.load.closed import ClosedLoop
+from bench.load.find_max import Conclusion, FindMax, Objective, Tried
 from bench.load.open import OpenLoop
 from bench.load.phases import LoadPhase, Phases
 
-__all__ = ["Arrivals", "ClosedLoop", "LoadPhase", "LoadProfile", "OpenLoop", "Phases", "Schedule", "Share"]
+__all__ = [
+    "Arrivals",
+    "ClosedLoop",
+    "Conclusion",
+    "FindMax",
+    "LoadPhase",
+    "LoadProfile",
+    "Objective",
+    "OpenLoop",
+    "Phases",
+    "Schedule",
+    "Share",
+    "Tried",
+]

@@ -107,6 +107,11 @@ class LoadProfile(ABC):
         return max(1, min(self.clients, limit or self.clients, max(cores // 2, min(cores, 2))))
 
     @property
+    def runs(self) -> int:
+        """How often the load may be run, one after another, in one cell."""
+        return 1
+
+    @property
     def late_ns(self) -> int | None:
         """How long after its intended start an operation counts as late; None: nothing is late in a closed loop."""
         return None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bench.costs import run_notes
 from bench.doubt import Doubt
 from bench.report.page import Grid, Page
+from bench.report.search import search_grids, search_lines
 from bench.report.server import server_grids, server_notes
 from bench.report.texts import EMULATED, NULL, Row, emulated, measure_of, ms, number, of, short, usd
 from bench.results import Run
@@ -29,8 +30,8 @@ def run_page(run: Run) -> Page:
     key = run.key
     return Page(
         title=f"{key.backend} · {key.dataset} · {key.workload} · {key.load}" + (EMULATED if run.emulated else ""),
-        lines=(*_standing(run), *_load(run), *_arrivals(run, rows), _answers(run)),
-        grids=(*([_operations(rows)] if rows else []), *server_grids(run, rows)),
+        lines=(*_standing(run), *_load(run), *search_lines(run), *_arrivals(run, rows), _answers(run)),
+        grids=(*([_operations(rows)] if rows else []), *search_grids(run), *server_grids(run, rows)),
         notes=tuple(dict.fromkeys([*notes(rows), *run_notes(run), *server_notes(run), *_errors(run), *_warnings(run)])),
     )
 
