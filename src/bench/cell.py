@@ -96,6 +96,7 @@ def facts(config: RunConfig, plan: Plan) -> dict[str, object]:
         "repetition": 0,
         "load_description": config.load.describe(),
         "open_loop": config.load.open_loop,
+        "streams": config.load.facts(),
         "capabilities": asdict(config.backend.capabilities),
         "host": environment.host(),
         "versions": environment.package_versions(),
@@ -262,7 +263,12 @@ class _Measurement:
         if late_ns is None:
             return None
         dropped = [self.dropped[Phase.MEASUREMENT, position] for position in range(len(self.plan.operations))]
-        return stats.Arriving(late_ns=late_ns, dropped=dropped)
+        return stats.Arriving(late_ns=late_ns, dropped=dropped, closed=self._closed())
+
+    def _closed(self) -> frozenset[int]:
+        """Positions of the operations that do not arrive by a clock."""
+        asked = enumerate(self.plan.operations)
+        return frozenset(at for at, operation in asked if not self.config.load.on_schedule(operation.name))
 
     def _gather(self, messages: Iterator[Batch | Finished | None], collector: Collector, window: Window) -> None:
         measuring = not self.config.load.warm_up_s
@@ -305,7 +311,7 @@ class _Measurement:
             arriving=self._arriving(),
         )
         if self.config.load.open_loop:
-            self.writer.update(arrivals=_arrivals(attempts, self.dropped, window))
+            self.writer.update(arrivals=_arrivals(attempts, self.dropped, window, self._closed()))
         cost = self.meter.stop()
         summaries = self.verdict.on(summaries)
         self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=0, cost=cost))
@@ -315,11 +321,15 @@ class _Measurement:
             self.writer.warn(doubt.concerning(concerned, of=len(summaries)))
 
 
-def _arrivals(attempts: stats.Attempts, dropped: Counter[tuple[Phase, int]], window: Window) -> dict[str, object]:
+def _arrivals(
+    attempts: stats.Attempts, dropped: Counter[tuple[Phase, int]], window: Window, closed: frozenset[int]
+) -> dict[str, object]:
     """What became of the arrivals of each phase: each was started or dropped."""
+    import numpy as np
+
     assert attempts.attempt is not None  # it was asked for
     measured = attempts.intended_start_ns >= window.measure_ns
-    first = attempts.attempt == 0
+    first = (attempts.attempt == 0) & ~np.isin(attempts.operation, list(closed))
     return {
         str(phase): {
             "started": int((first & (measured == (phase is Phase.MEASUREMENT))).sum()),

@@ -70,6 +70,8 @@ class Arriving:
     """An operation that starts so long after its intended start, or longer, is late."""
     dropped: Sequence[int] = ()
     """Arrivals that were never started, by position of the operation; empty: none."""
+    closed: frozenset[int] = frozenset()
+    """Positions of the operations that do not arrive by a clock, as other clients ask them in a closed loop."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,7 +149,7 @@ def summarize(
         _summary(
             name,
             measured.take(positions),
-            arriving=arriving,
+            arriving=arriving if arriving and code not in arriving.closed else None,
             dropped=arriving.dropped[code] if arriving and arriving.dropped else 0,
             throughput_per_s=float(finished[code]),
             goodput_per_s=float(good[code]),

@@ -45,11 +45,11 @@ def fixed_parameters(operation: Operation, seed: int) -> Params:
     return next(parameters(operation, seed, lane=VERIFY_LANE, lanes=1, block=1))
 
 
-def order(workload: Workload, seed: int, *, lane: int) -> Iterator[int]:
+def order(workload: Workload, seed: int, *, lane: int, changes: Mapping[str, float] | None = None) -> Iterator[int]:
     """Positions in `workload.asked` of one client's operations, without end."""
     randomness = generator(seed, "mix", lane)
     while True:
-        yield from workload.order(randomness, BLOCK)
+        yield from workload.order(randomness, BLOCK, changes)
 
 
 def digest(workload: Workload, seed: int, lanes: int) -> str:

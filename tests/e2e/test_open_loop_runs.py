@@ -99,3 +99,31 @@ def wait_for(folder, pattern):
             return found
         time.sleep(0.05)
     raise TimeoutError(pattern)
+
+
+def test_streams_have_a_summary_each(home, tmp_path):
+    done = bench(
+        "workload=points", "load=streams", "load.duration_s=4", "load.warm_up_s=0.5", "plans=false",
+        "load.streams.0.rate_per_s=150", "load.streams.0.arrival_process=uniform",
+        home=home, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    run = open_run(only_run(tmp_path))
+    rows = {row["operation"]: row for row in run.table("summary").to_pylist()}
+    reads, changes = (stream["operations"] for stream in run.manifest["streams"])
+    assert run.manifest["arrivals"]["measurement"] == {"started": 600, "dropped": 0}
+    assert sum(rows[name]["count"] for name in reads) == 600
+    for name in reads:
+        assert rows[name]["response_time_p50_ns"] >= rows[name]["service_time_p50_ns"]
+    for name in changes:
+        assert rows[name]["count"] > 20
+        assert rows[name]["response_time_max_ns"] is rows[name]["schedule_lag_max_ns"] is None
+    askers = duckdb.sql(
+        f"SELECT operation, min(client), max(client) FROM '{run.directory}/samples/*.parquet' GROUP BY operation"
+    ).fetchall()
+    assert {name: (low >= 8, high >= 8) for name, low, high in askers} == {
+        **dict.fromkeys(reads, (False, False)),
+        **dict.fromkeys(changes, (True, True)),
+    }
+    assert "Stream reads: 150 arrivals/s (uniform), 8 clients" in done.stdout
+    assert "Stream changes: closed loop, 2 clients" in done.stdout

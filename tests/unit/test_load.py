@@ -1,5 +1,7 @@
 """The schedules of open loops: rates, distances, ramps, and how they are shared out. No clock is read."""
 
+from collections import Counter
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import ConfigError
-from bench.load import ClosedLoop, LoadPhase, OpenLoop, Phases, Share
+from bench.load import ClosedLoop, LoadPhase, OpenLoop, Phases, Share, Stream, Streams
 from bench.load.rate import Piece, RateCurve
 from bench.workload import Operation, Workload
 
@@ -258,3 +260,42 @@ def test_loads_that_ask_otherwise_are_other_questions():
     ]
     assert len({load.question() for load in loads}) == len(loads)
     assert open_loop(rate_per_s=100.0, processes=2).question() == loads[0].question()
+
+
+# ---- streams
+
+
+def streams(*given, **options):
+    return Streams(name="l", streams=tuple(Stream(**one) for one in given), **options)
+
+
+def test_the_arrivals_of_a_stream_are_shared_out_among_its_own_clients():
+    load = streams(
+        {"name": "loop", "clients": 3, "mix": {"a": 1.0}},
+        {"name": "clock", "clients": 4, "mix": {"b": 3.0, "c": 1.0}, "rate_per_s": 100.0, "arrival_process": "uniform"},
+        duration_s=4.0,
+    )
+    assert load.clients == 7
+    assert [load.group(client) for client in range(7)] == [0, 0, 0, 1, 1, 1, 1]
+    assert load.arrivals(share()) is None
+    whole = list(load.arrivals(replace(share(), group=1)))
+    assert Counter(operation for _, operation in whole) == {1: 300, 2: 100}
+    parts = [list(load.arrivals(replace(share(at, 3), group=1))) for at in range(3)]
+    assert sorted(one for part in parts for one in part) == whole
+    # Clients 3 to 6 belong to the processes 0, 1, 2 and 0.
+    assert [len(part) for part in parts] == [200, 100, 100]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([{"name": "s", "clients": 1, "mix": {"a": 1.0, "b": 1.0}}], "no stream asks 'c'"),
+        ([{"name": "s", "clients": 1, "mix": {"d": 1.0}}], "asks no operation 'd'"),
+        ([{"name": name, "clients": 1, "mix": dict.fromkeys(NAMES, 1.0)} for name in "st"], "asked by s and t"),
+        ([{"name": "s", "clients": 1, "mix": {"a": 1.0}}] * 2, "stands there twice"),
+        ([{"name": "s", "clients": 1, "mix": {"a": 1.0}, "rate_per_s": 1.0, "think_time_s": 1.0}], "do not think"),
+    ],
+)
+def test_streams_that_do_not_fit_the_workload_are_refused(given, words):
+    with pytest.raises(ConfigError, match=words):
+        streams(*given).check(workload())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from known_backend import KnownBackend, KnownDatabase, KnownSession, wait_until
 
-from bench.load import LoadPhase, OpenLoop, Phases, Share
+from bench.load import LoadPhase, OpenLoop, Phases, Share, Stream, Streams
 from bench.model import Namespace, Phase, RenderedOperation, Statement
 from bench.run import Assignment, Crew, Window
 from bench.workload import Operation, Workload
@@ -174,3 +174,22 @@ def test_phases_are_driven_as_they_are_laid_out():
     second = samples["intended_start_ns"] >= window.start_ns + 500_000_000
     assert (int((~second).sum()), int(second.sum())) == (50, 200)
     assert set(samples["operation"][second].tolist()) == {0}
+
+
+def test_streams_run_beside_each_other_each_by_its_own_load():
+    load = Streams(
+        name="l",
+        duration_s=1.0,
+        streams=(
+            Stream(name="clock", clients=3, mix={"a": 1.0}, rate_per_s=200.0, arrival_process="uniform"),
+            Stream(name="loop", clients=2, mix={"b": 1.0}),
+        ),
+    )
+    crew, _, samples, arrivals = drive(KnownBackend(service_s=0.01), load)
+    by_clock, in_loop = (samples[samples["operation"] == position] for position in (0, 1))
+    assert sorted(by_clock["intended_start_ns"].tolist()) == [at for at, _ in arrivals]
+    assert len(arrivals) == 200
+    assert set(by_clock["client"].tolist()) <= {0, 1, 2}
+    assert set(in_loop["client"].tolist()) == {3, 4}
+    assert 100 < len(in_loop) <= 200, "two clients at 10 ms each"
+    assert crew.dropped.total() == 0

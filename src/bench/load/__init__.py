@@ -3,6 +3,7 @@
 from bench.load.base import Arrivals, LoadProfile, Schedule, Share
 from bench.load.closed import ClosedLoop
 from bench.load.find_max import Conclusion, FindMax, Objective, Tried
+from bench.load.mixed import Stream, Streams
 from bench.load.open import OpenLoop
 from bench.load.phases import LoadPhase, Phases
 
@@ -18,5 +19,7 @@ __all__ = [
     "Phases",
     "Schedule",
     "Share",
+    "Stream",
+    "Streams",
     "Tried",
 ]

@@ -38,6 +38,8 @@ class MixedArrivals:
     share: Share
     clients: int
     max_lag_ns: int
+    first_client: int = 0
+    """The number of the first of the clients."""
 
     def __iter__(self) -> Iterator[Arrival]:
         """The first block is laid out at once."""
@@ -48,16 +50,16 @@ class MixedArrivals:
 
         share, curve, first = self.share, RateCurve(self.pieces), 0
         drawn = [
-            _order(share.workload, generator(share.seed, "arrivals", "mix", at), mix)
+            _order(share.workload, generator(share.seed, "arrivals", share.purpose, "mix", at), mix)
             for at, mix in enumerate(self.mixes)
         ]
-        for block in marks(self.process, generator(share.seed, "arrivals", "times"), total=curve.total):
+        for block in marks(self.process, generator(share.seed, "arrivals", share.purpose, "times"), total=curve.total):
             seconds, at = curve.place(block)
             found, sizes = np.unique(at, return_counts=True)
             operations = [
                 one for piece, size in zip(found, sizes, strict=True) for one in islice(drawn[piece], int(size))
             ]
-            mine = _mine(first, len(block), share, self.clients)
+            mine = _mine(first, len(block), share, self.clients, self.first_client)
             yield from zip(
                 _instants(seconds[mine], share.start_ns),
                 [operations[position] for position in mine],
@@ -100,11 +102,11 @@ def _order(workload: Workload, randomness: np.random.Generator, mix: Mapping[str
         yield from workload.order(randomness, MIX_BLOCK, mix)
 
 
-def _mine(first: int, size: int, share: Share, clients: int) -> np.ndarray:
+def _mine(first: int, size: int, share: Share, clients: int, first_client: int = 0) -> np.ndarray:
     """Places in a block of those arrivals, of which the first has the number `first`, that fall to this process."""
     import numpy as np
 
-    clients_of = np.arange(first, first + size) % clients
+    clients_of = first_client + np.arange(first, first + size) % clients
     return np.flatnonzero(clients_of % share.processes == share.process)
 
 

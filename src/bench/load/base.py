@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
@@ -56,6 +56,10 @@ class Share:
     """When the load begins, in ns of the monotonic clock."""
     seed: int
     workload: Workload
+    group: int = 0
+    """Of which group of clients; see `LoadProfile.groups`."""
+    purpose: str = ""
+    """What tells these arrivals from others of the same seed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +114,27 @@ class LoadProfile(ABC):
     def runs(self) -> int:
         """How often the load may be run, one after another, in one cell."""
         return 1
+
+    @property
+    def groups(self) -> int:
+        """Into how many groups, each with a load of its own, the clients fall."""
+        return 1
+
+    def group(self, client: int) -> int:
+        """Number of a client's group, from 0."""
+        return 0
+
+    def mix(self, client: int, workload: Workload) -> Mapping[str, float]:
+        """Weights of a client's operations where they differ from the workload's."""
+        return {}
+
+    def on_schedule(self, operation: str) -> bool:
+        """The operation arrives by a clock."""
+        return self.open_loop
+
+    def facts(self) -> list[dict[str, object]]:
+        """What the manifest says of each group, where there are several."""
+        return []
 
     @property
     def late_ns(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bench.costs import run_notes
 from bench.doubt import Doubt
@@ -31,7 +32,7 @@ def run_page(run: Run) -> Page:
     return Page(
         title=f"{key.backend} · {key.dataset} · {key.workload} · {key.load}" + (EMULATED if run.emulated else ""),
         lines=(*_standing(run), *_load(run), *search_lines(run), *_arrivals(run, rows), _answers(run)),
-        grids=(*([_operations(rows)] if rows else []), *search_grids(run), *server_grids(run, rows)),
+        grids=(*_streams(run, rows), *search_grids(run), *server_grids(run, rows)),
         notes=tuple(dict.fromkeys([*notes(rows), *run_notes(run), *server_notes(run), *_errors(run), *_warnings(run)])),
     )
 
@@ -84,6 +85,15 @@ def _answers(run: Run) -> str:
     )
 
 
+def _streams(run: Run, rows: Sequence[Row]) -> list[Grid]:
+    """The operations, by stream where there are several."""
+    streams = run.manifest.get("streams")
+    if not streams:
+        return [_operations(rows)] if rows else []
+    groups = [(stream, [row for row in rows if row["operation"] in stream["operations"]]) for stream in streams]
+    return [replace(_operations(mine), title=f"Stream {stream['load']}") for stream, mine in groups if mine]
+
+
 def _operations(rows: Sequence[Row]) -> Grid:
     """One line per operation, and per repetition where there are several."""
     measure = measure_of(rows)
@@ -115,9 +125,14 @@ def notes(rows: Sequence[Row]) -> list[str]:
     """What a reader of these summaries has to know."""
     if not rows:
         return []
-    measure = measure_of(rows)
-    found = [OPEN_NOTE if measure == "response_time" else CLOSED_NOTE]
-    if any(row[f"{measure}_{name}_ns"] is None for row in rows for name in ("p50", "p95", "p99")):
+    measures = [measure_of([row]) if row["response_time_max_ns"] or row["count"] else measure_of(rows) for row in rows]
+    kinds = {"response_time": OPEN_NOTE, "service_time": CLOSED_NOTE}
+    found = [note for measure, note in kinds.items() if measure in measures]
+    if any(
+        row[f"{measure}_{name}_ns"] is None
+        for row, measure in zip(rows, measures, strict=True)
+        for name in ("p50", "p95", "p99")
+    ):
         found.append(NULL_NOTE)
     for doubt in dict.fromkeys(doubt for row in rows for doubt in row["warnings"]):
         operations = [row["operation"] for row in rows if doubt in row["warnings"]]

@@ -51,7 +51,8 @@ class Crew:
         self.failures: list[tuple[str, Exception]] = []
         """Who could not go on, each with the reason: a mistake in a driver, a workload or here."""
         self._assignment = assignment
-        self._turns: OpenTurns | None = None
+        self._turns: list[OpenTurns | None] = []
+        """Of each group of clients; None: a closed loop, where each client has its own."""
         self._ended_ns = NEVER_NS
         """When the clients were told to start nothing more."""
         threads = self.loop == "threads"
@@ -75,18 +76,10 @@ class Crew:
     def start(self, window: Window) -> None:
         """Let every client begin at the window's start."""
         assignment = self._assignment
-        arrivals = assignment.load.arrivals(
-            Share(
-                process=assignment.process,
-                processes=assignment.processes,
-                start_ns=window.start_ns,
-                seed=assignment.seed,
-                workload=assignment.workload,
-            )
-        )
-        self._turns = OpenTurns(arrivals, window) if arrivals is not None else None
+        load = assignment.load
+        self._turns = [self._open_turns(window, group) for group in range(load.groups)]
         for client in self.clients:
-            client.expect(window, self._turns)
+            client.expect(window, self._turns[load.group(client.number)])
         self._watchdog.start()
         self._threads = [
             threading.Thread(target=self._drive, args=(client, window), name=f"client {client.number}", daemon=True)
@@ -94,6 +87,19 @@ class Crew:
         ] or [threading.Thread(target=self._serve, args=(window,), name="clients", daemon=True)]
         for thread in self._threads:
             thread.start()
+
+    def _open_turns(self, window: Window, group: int) -> OpenTurns | None:
+        assignment = self._assignment
+        share = Share(
+            process=assignment.process,
+            processes=assignment.processes,
+            start_ns=window.start_ns,
+            seed=assignment.seed,
+            workload=assignment.workload,
+            group=group,
+        )
+        arrivals = assignment.load.arrivals(share)
+        return OpenTurns(arrivals, window) if arrivals is not None else None
 
     def _drive(self, client: BlockingClient, window: Window) -> None:
         try:
@@ -132,10 +138,11 @@ class Crew:
 
         What would have come after the load was ended early is not among them.
         """
-        if self._turns is None:
-            return Counter()
-        self._turns.give_up(self._ended_ns)
-        return self._turns.dropped
+        dropped: Counter[tuple[Phase, int]] = Counter()
+        for turns in filter(None, self._turns):
+            turns.give_up(self._ended_ns)
+            dropped.update(turns.dropped)
+        return dropped
 
     def stop(self) -> None:
         """Ask every client to end after the operation under way."""

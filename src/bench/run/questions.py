@@ -50,7 +50,8 @@ class Questions:
 
         pairs = zip(workload.asked, assignment.operations, strict=True)
         streams_of_scripts = [_primed(scripts(operation, rendered)) for operation, rendered in pairs]
-        self.next_operation = _primed(streams.order(workload, seed, lane=client)).__next__
+        changes = assignment.load.mix(client, workload)
+        self.next_operation = _primed(streams.order(workload, seed, lane=client, changes=changes)).__next__
         """Gives the position of the next operation in the client's own order."""
         self.next_script: Sequence[Callable[[], Script]] = [stream.__next__ for stream in streams_of_scripts]
         """By the position of the operation: gives its next run."""
