@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -247,18 +248,21 @@ class _Measurement:
 
     def _gather(self, messages: Iterator[Batch | Finished | None], collector: Collector, window: Window) -> None:
         measuring = not self.config.load.warm_up_s
+        driver_stats: Counter[str] = Counter()
         for message in messages:
             if isinstance(message, Batch):
                 collector.add(message.chunk, message.errors)
             elif isinstance(message, Finished):
                 self.verdict.workers.append(message.facts)
+                driver_stats.update(message.driver_stats)
                 self.observation.sessions += message.session_numbers
             now_ns = time.monotonic_ns()
             if not measuring and now_ns >= window.measure_ns:
                 measuring = True
                 self.writer.enter(Stage.MEASUREMENT)
             self._show(collector, window, now_ns)
-        self.writer.update(workers=[asdict(worker) for worker in self.verdict.workers])
+        workers = [asdict(worker) for worker in self.verdict.workers]
+        self.writer.update(workers=workers, driver_stats=dict(driver_stats))
 
     def _show(self, collector: Collector, window: Window, now_ns: int) -> None:
         measured_s = (min(now_ns, window.end_ns) - window.measure_ns) / NS_PER_S

@@ -182,8 +182,19 @@ def _check_fit(config: RunConfig, plan: Plan) -> None:
             "or allow it with dataset.allow_writes=true",
             key="workload",
         )
-    for operation in config.workload.asked:
+    _check_operations(config, plan)
+
+
+def _check_operations(config: RunConfig, plan: Plan) -> None:
+    can = config.backend.capabilities
+    for operation, rendered in zip(config.workload.asked, plan.operations, strict=True):
         key = f"workload.operations.{operation.name}"
+        if can.pipelined and (len(rendered.statements) > 1 or operation.transactional or operation.retries):
+            raise ConfigError(
+                "a pipeline takes operations of one statement that are sent once; leave it out of the mix, "
+                f"or choose another driver for {config.backend.name}",
+                key=key,
+            )
         if operation.transactional and not can.transactions:
             raise ConfigError(f"{config.backend.name} has no transactions", key=key)
         if operation.isolation and operation.isolation not in can.isolation_levels:

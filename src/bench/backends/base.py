@@ -211,6 +211,10 @@ class Database(ABC):
         """What the server says of itself: version, settings that matter, where it runs; never a secret."""
         return {}
 
+    def driver_stats(self) -> Mapping[str, float]:
+        """What the driver counted here beside the operations, such as the waiting for a pooled connection."""
+        return {}
+
     def drop_caches(self) -> None:
         """Empty what the engine keeps of the data in memory, so that what follows starts cold.
 
