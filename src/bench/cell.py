@@ -119,6 +119,7 @@ class _Measurement:
         with ExitStack() as stack:
             executor = stack.enter_context(LocalExecutor(self._processes()))
             backend = stack.enter_context(described.provision(config.data_name, config.home, self._say))
+            stack.callback(executor.close)  # before the engine is left: no worker may still use it
             self.meter.opened(backend.compute)
             with backend.open(self.plan.namespace) as database:
                 workload = self._prepare(backend, database)
@@ -132,9 +133,11 @@ class _Measurement:
                     database.drop_caches()
                     self._say("caches: emptied before the load")
                 self.observation.before(database)
-            with self.observation.watching(backend, self.plan.namespace):
-                self._load(executor, backend, workload)
-            self.observation.conclude(backend, self.plan.namespace)
+            try:
+                with self.observation.watching(backend, self.plan.namespace):
+                    self._load(executor, backend, workload)
+            finally:  # a load that failed, or was interrupted, has a history too
+                self.observation.conclude(backend, self.plan.namespace)
 
     def _processes(self) -> int:
         limit = self.config.backend.capabilities.max_processes

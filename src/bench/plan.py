@@ -157,10 +157,7 @@ def _hash(value: object) -> str:
 def _check_fit(config: RunConfig, plan: Plan) -> None:
     """Refuse what this backend, dataset and workload cannot do together."""
     can, load = config.backend.capabilities, config.load
-    misfit = config.price.misfit(config.backend.compute.kind)
-    if misfit:
-        raise ConfigError(misfit, key="price")
-    config.budget.demand_price(config.price)
+    _check_price(config)
     if can.max_processes is not None and load.processes is not None and load.processes > can.max_processes:
         raise ConfigError(
             f"{load.processes} processes, but {config.backend.name} lets {can.max_processes} open its database; "
@@ -202,3 +199,14 @@ def _check_operations(config: RunConfig, plan: Plan) -> None:
             raise ConfigError(
                 f"{config.backend.name} has no isolation level '{operation.isolation}'; it has {known}", key=key
             )
+
+
+def _check_price(config: RunConfig) -> None:
+    """Refuse a price list for something else, and a limit that could not be kept."""
+    misfit = config.price.misfit(config.backend.compute.kind)
+    if misfit:
+        raise ConfigError(misfit, key="price")
+    config.budget.demand_price(config.price)
+    unknown = "" if config.backend.capabilities.emulated else config.price.refusal(config.backend.compute)
+    if config.budget.money_limited and unknown:
+        raise ConfigError(f"no cell's cost can be estimated, so the limit could not be kept: {unknown}", key="budget")

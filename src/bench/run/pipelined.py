@@ -49,6 +49,8 @@ class PipelinedLane(Lane):
             yield None
             yield from self._take_answers(waiting)
             free_ns = time.monotonic_ns()
+        if turn is not None:
+            client.turns.abandon(turn)
 
     def _take_answers(self, waiting: deque[Sent]) -> Life:
         """All that are there: what the driver has read already is not reported again."""

@@ -28,6 +28,9 @@ class Turns(Protocol):
         """The next turn, which may lie ahead; None: there is nothing more to start."""
         ...
 
+    def abandon(self, turn: Turn) -> None:
+        """A turn that was taken is not started after all: the client was stopped while it waited."""
+
 
 class ClosedTurns:
     """Of one client in a closed loop: by its schedule, until the window is over and enough was started in it."""
@@ -47,6 +50,9 @@ class ClosedTurns:
         if intended_ns >= window.measure_ns:
             self._owed -= 1
         return intended_ns, OWN_ORDER
+
+    def abandon(self, turn: Turn) -> None:
+        """Nobody had arrived."""
 
 
 class OpenTurns:
@@ -73,6 +79,11 @@ class OpenTurns:
                     return turn
                 self._drop(turn)
         return None
+
+    def abandon(self, turn: Turn) -> None:
+        """The arrival is dropped."""
+        with self._lock:
+            self._drop(turn)
 
     def give_up(self) -> None:
         """Count every arrival that no client has taken as dropped: there is no time left to start it."""
