@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.client
 import socket
 import threading
@@ -16,10 +17,11 @@ HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "content-length",
 
 @dataclass(kw_only=True)
 class Fault:
-    """What befalls the next requests whose path holds `path`."""
+    """What befalls the next requests whose path holds `path`, and whose body holds `text`."""
 
-    kind: Literal["status", "stall", "drop", "cut"]
+    kind: Literal["status", "stall", "hold", "drop", "cut"]
     path: str = ""
+    text: str = ""
     times: int = 1
     status: int = 503
     seconds: float = 0.0
@@ -28,12 +30,14 @@ class Fault:
 class FaultyProxy:
     """`with FaultyProxy(port=…) as proxy:` listens on `proxy.port` and passes on what no fault befalls.
 
-    Faults are spent in the order in which they were asked for; `proxy.seen` counts requests by path, spoilt ones too.
+    Faults are spent in the order in which they were asked for; `proxy.seen` holds the path of each request, spoilt ones
+    too, and `proxy.bodies` what they said.
     """
 
     def __init__(self, *, port: int, host: str = "127.0.0.1") -> None:
         self.target = (host, port)
         self.seen: list[str] = []
+        self.bodies: list[str] = []
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
 
@@ -41,9 +45,13 @@ class FaultyProxy:
         """Answer with this status and no body, in place of the server."""
         self._add(Fault(kind="status", status=status, times=times, path=path))
 
-    def stall(self, seconds: float, *, times: int = 1, path: str = "") -> None:
+    def stall(self, seconds: float, *, times: int = 1, path: str = "", text: str = "") -> None:
         """Wait before the request is passed on."""
-        self._add(Fault(kind="stall", seconds=seconds, times=times, path=path))
+        self._add(Fault(kind="stall", seconds=seconds, times=times, path=path, text=text))
+
+    def hold(self, seconds: float, *, times: int = 1, path: str = "", text: str = "") -> None:
+        """Let the server do what is asked, and keep its answer back."""
+        self._add(Fault(kind="hold", seconds=seconds, times=times, path=path, text=text))
 
     def drop(self, *, times: int = 1, path: str = "") -> None:
         """Reset the connection before the server gets the request."""
@@ -52,6 +60,12 @@ class FaultyProxy:
     def cut(self, *, times: int = 1, path: str = "") -> None:
         """Let the server do what is asked, and reset the connection instead of giving its answer."""
         self._add(Fault(kind="cut", times=times, path=path))
+
+    @property
+    def spent(self) -> bool:
+        """Everything has befallen that was asked for."""
+        with self._lock:
+            return not self._faults
 
     def clear(self) -> None:
         """Spoil nothing more."""
@@ -77,11 +91,12 @@ class FaultyProxy:
         self._server.shutdown()
         self._server.server_close()
 
-    def take(self, path: str) -> Fault | None:
+    def take(self, path: str, body: str) -> Fault | None:
         """The fault that befalls a request, spent by it."""
         with self._lock:
             self.seen.append(path)
-            fault = next((fault for fault in self._faults if fault.path in path), None)
+            self.bodies.append(body)
+            fault = next((fault for fault in self._faults if fault.path in path and fault.text in body), None)
             if fault:
                 fault.times -= 1
                 if not fault.times:
@@ -102,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        fault = self.owner.take(self.path)
+        fault = self.owner.take(self.path, self._plain(body))
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             if fault and fault.kind == "status":
                 self._reply(fault.status, [], b"")
@@ -116,11 +131,17 @@ class _Handler(BaseHTTPRequestHandler):
             if fault and fault.kind == "cut":
                 self._reset()
                 return
+            if fault and fault.kind == "hold":
+                time.sleep(fault.seconds)
             self._reply(status, headers, answer)
             return
         self.close_connection = True  # the client has given up
 
     do_GET = do_PUT = do_DELETE = do_HEAD = do_POST
+
+    def _plain(self, body: bytes) -> str:
+        packed = self.headers.get("content-encoding") == "gzip"
+        return (gzip.decompress(body) if packed else body).decode(errors="replace")
 
     def _pass_on(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = http.client.HTTPConnection(*self.owner.target, timeout=300)

@@ -42,6 +42,11 @@ class Budget:
         """There is a limit at all."""
         return not (self.max_usd is None and self.max_credits is None and self.max_s is None)
 
+    @property
+    def money_limited(self) -> bool:
+        """What is limited has a price, not only a duration."""
+        return not (self.max_usd is None and self.max_credits is None)
+
     def excess(self, spent: Spending, estimate: Spending) -> str:
         """Which limit the next cell would break, with what was spent and what it is estimated at; empty: it fits.
 

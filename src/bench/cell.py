@@ -129,6 +129,7 @@ class _Measurement:
         with ExitStack() as stack:
             executor = stack.enter_context(LocalExecutor(self._processes()))
             backend = stack.enter_context(described.provision(config.data_name, config.home, self._say))
+            stack.callback(executor.close)  # before the engine is left: no worker may still use it
             self.meter.opened(backend.compute)
             with backend.open(self.plan.namespace) as database:
                 workload = self._prepare(backend, database)
@@ -142,9 +143,11 @@ class _Measurement:
                     database.drop_caches()
                     self._say("caches: emptied before the load")
                 self.observation.before(database)
-            with self.observation.watching(backend, self.plan.namespace):
-                self._load(executor, backend, workload)
-            self.observation.conclude(backend, self.plan.namespace)
+            try:
+                with self.observation.watching(backend, self.plan.namespace):
+                    self._load(executor, backend, workload)
+            finally:  # a load that failed, or was interrupted, has a history too
+                self.observation.conclude(backend, self.plan.namespace)
 
     def _processes(self) -> int:
         limit = self.config.backend.capabilities.max_processes
@@ -272,19 +275,22 @@ class _Measurement:
 
     def _gather(self, messages: Iterator[Batch | Finished | None], collector: Collector, window: Window) -> None:
         measuring = not self.config.load.warm_up_s
+        driver_stats: Counter[str] = Counter()
         for message in messages:
             if isinstance(message, Batch):
                 collector.add(message.chunk, message.errors)
             elif isinstance(message, Finished):
                 self.verdict.workers.append(message.facts)
                 self.dropped.update(message.dropped)
+                driver_stats.update(message.driver_stats)
                 self.observation.sessions += message.session_numbers
             now_ns = time.monotonic_ns()
             if not measuring and now_ns >= window.measure_ns:
                 measuring = True
                 self.writer.enter(Stage.MEASUREMENT)
             self._show(collector, window, now_ns)
-        self.writer.update(workers=[asdict(worker) for worker in self.verdict.workers])
+        workers = [asdict(worker) for worker in self.verdict.workers]
+        self.writer.update(workers=workers, driver_stats=dict(driver_stats))
 
     def _show(self, collector: Collector, window: Window, now_ns: int) -> None:
         measured_s = (min(now_ns, window.end_ns) - window.measure_ns) / NS_PER_S

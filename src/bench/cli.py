@@ -12,6 +12,7 @@ from importlib import import_module
 
 from bench.commands.shell import Helped, Shell, say, show
 from bench.errors import BenchError, ConfigError, nearest
+from bench.interrupt import endings_as_interrupts
 from bench.redact import redact_text
 
 VERBS: Mapping[str, str] = {
@@ -51,7 +52,8 @@ def main() -> int:
     shell = Shell(environ=os.environ)
     code = 0
     try:
-        code = dispatch(sys.argv[1:], shell)
+        with endings_as_interrupts():
+            code = dispatch(sys.argv[1:], shell)
         sys.stdout.flush()
     except Helped:
         code = 0

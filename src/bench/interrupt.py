@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
+
+ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""What ends a process that is asked to end, or whose terminal goes away; Windows has no such terminal."""
 
 
 class HeldInterrupt:
@@ -39,3 +44,28 @@ class HeldInterrupt:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         if self.noted:
             raise KeyboardInterrupt from error
+
+
+@contextmanager
+def endings_as_interrupts() -> Iterator[None]:
+    """While the context lasts, whoever asks us to end does what Ctrl-C does, so that nothing is left running.
+
+    What is ignored already, as by nohup, goes on to be ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may choose what a signal does
+        return
+    ours = [number for number in ENDINGS if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells start what runs in the background
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)  # so that it is held where Ctrl-C is

@@ -322,6 +322,18 @@ class Later(Generic[T]):
     """From when on it is worth while to ask again, in UTC; None: waiting alone does not help."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One answer to the question whether something is fit to be measured."""
+
+    level: Literal["ok", "warn", "fail"]
+    """`warn`: results will be worse or less complete for it; `fail`: a run would not succeed."""
+    text: str
+    """One sentence; of what is not ok, with the remedy."""
+    what: str = ""
+    """Of what, in a word; empty: of the system under test."""
+
+
 class ComputeKind(StrEnum):
     """How the machines behind an engine are paid for."""
 

@@ -157,10 +157,7 @@ def _hash(value: object) -> str:
 def _check_fit(config: RunConfig, plan: Plan) -> None:
     """Refuse what this backend, dataset and workload cannot do together."""
     can, load = config.backend.capabilities, config.load
-    misfit = config.price.misfit(config.backend.compute.kind)
-    if misfit:
-        raise ConfigError(misfit, key="price")
-    config.budget.demand_price(config.price)
+    _check_price(config)
     load.check(config.workload)
     if can.max_processes is not None and load.processes is not None and load.processes > can.max_processes:
         raise ConfigError(
@@ -183,8 +180,19 @@ def _check_fit(config: RunConfig, plan: Plan) -> None:
             "or allow it with dataset.allow_writes=true",
             key="workload",
         )
-    for operation in config.workload.asked:
+    _check_operations(config, plan)
+
+
+def _check_operations(config: RunConfig, plan: Plan) -> None:
+    can = config.backend.capabilities
+    for operation, rendered in zip(config.workload.asked, plan.operations, strict=True):
         key = f"workload.operations.{operation.name}"
+        if can.pipelined and (len(rendered.statements) > 1 or operation.transactional or operation.retries):
+            raise ConfigError(
+                "a pipeline takes operations of one statement that are sent once; leave it out of the mix, "
+                f"or choose another driver for {config.backend.name}",
+                key=key,
+            )
         if operation.transactional and not can.transactions:
             raise ConfigError(f"{config.backend.name} has no transactions", key=key)
         if operation.isolation and operation.isolation not in can.isolation_levels:
@@ -192,3 +200,14 @@ def _check_fit(config: RunConfig, plan: Plan) -> None:
             raise ConfigError(
                 f"{config.backend.name} has no isolation level '{operation.isolation}'; it has {known}", key=key
             )
+
+
+def _check_price(config: RunConfig) -> None:
+    """Refuse a price list for something else, and a limit that could not be kept."""
+    misfit = config.price.misfit(config.backend.compute.kind)
+    if misfit:
+        raise ConfigError(misfit, key="price")
+    config.budget.demand_price(config.price)
+    unknown = "" if config.backend.capabilities.emulated else config.price.refusal(config.backend.compute)
+    if config.budget.money_limited and unknown:
+        raise ConfigError(f"no cell's cost can be estimated, so the limit could not be kept: {unknown}", key="budget")

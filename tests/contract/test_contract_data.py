@@ -92,7 +92,7 @@ def test_tables_are_told_with_counts_and_columns(engine, session, accounts, kind
 
 def test_a_namespace_without_tables_is_empty(any_engine, accounts):
     any_engine.make(accounts)
-    elsewhere = any_engine.backend.namespace("nowhere")
+    elsewhere = any_engine.another_namespace("nowhere")
     if any_engine.backend.capabilities.answers:
         assert any_engine.database.table_names(elsewhere) == frozenset()
         assert dict(any_engine.database.tables(elsewhere)) == {}
@@ -102,7 +102,7 @@ def test_a_namespace_without_tables_is_empty(any_engine, accounts):
 
 def test_a_namespace_keeps_its_tables_apart(engine, accounts):
     engine.make(accounts, [(1, 1, "x")])
-    elsewhere = engine.backend.namespace("elsewhere")
+    elsewhere = engine.another_namespace("elsewhere")
     if engine.backend.capabilities.schemas:
         engine.database.apply([f"CREATE SCHEMA IF NOT EXISTS {elsewhere.schema}"])
     engine.database.apply([f"DROP TABLE IF EXISTS {elsewhere.qualified('accounts')}"])

@@ -8,7 +8,7 @@ from pathlib import Path
 FAST = ("load.duration_s=1", "load.warm_up_s=0.2", "load.clients=2")
 
 
-def bench(*words, home, cwd, environ=None, **options):
+def bench(*words, home, cwd, environ=None, timeout_s=120, **options):
     """Run it to its end."""
     return subprocess.run(
         [sys.executable, "-m", "bench", *words],
@@ -16,7 +16,7 @@ def bench(*words, home, cwd, environ=None, **options):
         env=_environ(home, environ),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout_s,
         check=False,
         **options,
     )

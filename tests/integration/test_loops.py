@@ -296,3 +296,72 @@ def test_one_client_alone_waits_for_its_answer_and_several_are_served_by_one_loo
             assert crew.loop == loop
             for client in crew.clients:
                 client.session.close()
+
+
+def test_a_pipeline_keeps_several_operations_under_way_and_the_failure_of_one_leaves_the_others(shop):
+    asked = (
+        Operation(name="one", template="t", params={"id": Uniform(low=1, high=10)}),
+        Operation(name="wrong", template="t"),
+        Operation(name="odd", template="t", params={"id": Uniform(low=0, high=1)}),
+    )
+    operations = (
+        rendered(asked[0], read("SELECT balance FROM account WHERE id = $1", "id")),
+        rendered(asked[1], read("SELECT nothing FROM account")),
+        rendered(asked[2], read("SELECT 1 / $1", "id")),
+    )
+    load = ClosedLoop(name="l", clients=2, duration_s=0, iterations=300)
+    backend = replace(shop, driver="pipeline", pipeline_depth=5)
+    found = drive(backend, "readiness", load, Workload(name="w", operations=asked), operations)
+    assert found.statuses(0) == {"ok": 200}
+    assert found.statuses(1) == {"error": 200}
+    assert set(found.statuses(2)) == {"ok", "error"}
+    assert found.rows(0) == {1}
+    for client in range(2):
+        ours = np.sort(found.samples[found.samples["client"] == client], order="start_ns")
+        under_way = [int((ours["end_ns"][:at] > ours["start_ns"][at]).sum()) + 1 for at in range(len(ours))]
+        assert max(under_way) == 5
+
+
+def test_a_pipeline_whose_session_is_ended_goes_on_with_a_new_one(shop):
+    operation = Operation(name="nap", template="t", timeout_s=20)
+    operations = (rendered(operation, read("SELECT pg_sleep(0.01)")),)
+    load = ClosedLoop(name="l", clients=2, duration_s=1.5)
+
+    def kill(crew):
+        time.sleep(0.5)
+        with psycopg.connect(shop.dsn, autocommit=True) as connection:
+            for number in crew.session_numbers:
+                connection.execute("SELECT pg_terminate_backend(%s)", [int(number)])
+
+    backend = replace(shop, driver="pipeline", pipeline_depth=3)
+    workload = Workload(name="w", operations=(operation,))
+    found = drive(backend, "readiness", load, workload, operations, meanwhile=kill)
+    assert found.statuses()["error"] == 6
+    assert found.statuses()["ok"] > 60
+    assert len(found.crew.session_numbers) == 4
+
+
+def test_a_pool_tells_how_long_its_clients_waited(shop):
+    operation = Operation(name="nap", template="t")
+    operations = (rendered(operation, read("SELECT pg_sleep(0.02)")),)
+    load = ClosedLoop(name="l", clients=4, duration_s=0, iterations=5)
+    backend = replace(shop, driver="pool", pool_size=1)
+    assignment = Assignment(
+        backend=backend,
+        namespace=SHOP,
+        operations=operations,
+        workload=Workload(name="w", operations=(operation,)),
+        load=load,
+        seed=1,
+        clients=(0, 1, 2, 3),
+    )
+    with backend.open(SHOP) as database:
+        crew = Crew(assignment, database)
+        crew.start(Window.of(load, time.monotonic_ns()))
+        while crew.busy:
+            time.sleep(0.01)
+        counted = database.driver_stats()
+        crew.close()
+    assert counted["pool_requests"] >= 20
+    assert counted["pool_requests_queued"] > 10
+    assert counted["pool_wait_ns"] > 0.5e9

@@ -244,7 +244,7 @@ def test_a_wrong_passphrase_in_a_connection(home, key):
     found = outcome(home, {"connection": "work"})
     path = home / "key.p8"
     expected = f"the private key of {path} (connection 'work') cannot be read: the passphrase does not open it"
-    assert found == {"error": f"auth.private_key: {expected}", "chained": False}
+    assert found == {"error": f"auth: {expected}", "chained": False}
 
 
 def test_the_line_feed_of_a_token_file_that_a_connection_names(home):

@@ -164,7 +164,7 @@ def test_what_would_have_come_after_the_load_was_ended_is_not_dropped():
 
     crew, _, samples, _ = drive(KnownBackend(), load, end_early)
     assert len(samples) < 100
-    assert crew.dropped.total() <= 1
+    assert crew.dropped.total() <= 2, "no more than what the two clients waited for"
 
 
 def test_phases_are_driven_as_they_are_laid_out():

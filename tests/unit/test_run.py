@@ -1,5 +1,6 @@
 """The hot loop against engines of known behaviour."""
 
+import threading
 import time
 from collections import Counter
 
@@ -30,7 +31,7 @@ def one_operation(**options):
     return Workload(name="w", operations=(operation,)), (rendered,)
 
 
-def drive(backend, load, workload, rendered):
+def drive(backend, load, workload, rendered, *, stop_after_s=None):
     """Run it in this process; gives the crew, its window and the samples."""
     assignment = Assignment(
         backend=backend,
@@ -44,6 +45,8 @@ def drive(backend, load, workload, rendered):
     crew = Crew(assignment, backend.open(assignment.namespace))
     window = Window.of(load, time.monotonic_ns())
     crew.start(window)
+    if stop_after_s:
+        threading.Timer(stop_after_s, crew.stop).start()
     while crew.busy:
         time.sleep(0.01)
     crew.close()

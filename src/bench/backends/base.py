@@ -20,6 +20,7 @@ from bench.model import (
     Aggregate,
     ComputeFacts,
     ErrorClass,
+    Finding,
     Later,
     Metering,
     Namespace,
@@ -41,12 +42,10 @@ if TYPE_CHECKING:
 Call: TypeAlias = Callable[[Sequence[Value]], Sequence[Row]]
 """Sends a prepared statement with the values in the driver's order and gives the whole result.
 
-A statement without a result gives a sequence whose length is the number of rows it changed.
-"""
+Where the statement has none, that is a sequence as long as the number of rows it changed."""
 
 Say: TypeAlias = Callable[[str], None]
 """Takes one line for the user, such as `PostgreSQL 18.6 started on port 40123`."""
-
 NOTHING_LATER = "this engine has nothing to add later"
 
 
@@ -186,6 +185,10 @@ class Database(ABC):
     def apply(self, statements: Sequence[str]) -> None:
         """Send several statements, in one transaction where the engine's DDL is transactional."""
 
+    def make_schema(self, namespace: Namespace) -> None:
+        """See that the namespace's schema is there; for engines that have schemas."""
+        self.apply([f"CREATE SCHEMA IF NOT EXISTS {namespace.schema}"])
+
     @abstractmethod
     def table_names(self, namespace: Namespace) -> frozenset[str]:
         """Names of the tables that are there, in lower case and without the namespace's prefix; counts nothing."""
@@ -204,12 +207,23 @@ class Database(ABC):
         Called from several threads at once, for different tables or for different parts of one.
         """
 
+    def give_up_ingest(self) -> None:  # noqa: B027  # most engines end a load by themselves when no more rows come
+        """End what calls of `ingest` in other threads still have the engine do; they then raise."""
+
     def analyze(self, table: Table, namespace: Namespace) -> None:  # noqa: B027  # not every engine has such a thing
         """Bring the optimizer's statistics of a table up to date, where the engine has such a thing."""
 
     def facts(self) -> Mapping[str, str]:
         """What the server says of itself: version, settings that matter, where it runs; never a secret."""
         return {}
+
+    def driver_stats(self) -> Mapping[str, float]:
+        """What the driver counted here beside the operations, such as the waiting for a pooled connection."""
+        return {}
+
+    def findings(self) -> Iterable[Finding]:
+        """What speaks for or against measuring here, as far as it can be known cheaply; what is tried is undone."""
+        return ()
 
     def drop_caches(self) -> None:
         """Empty what the engine keeps of the data in memory, so that what follows starts cold.

@@ -22,6 +22,20 @@ STOP_LIMIT_S = 5.0
 TAIL_LENGTH = 1_500
 
 
+def demand_installed() -> None:
+    """See that what the emulator is built on is there, without loading it.
+
+    Raises:
+        MissingDriverError: It is not; with the command that brings it.
+    """
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingDriverError(
+            f"the emulator needs {', '.join(missing)}, which this installation lacks; "
+            "run with `uv run --extra emulator bench …`"
+        )
+
+
 class EmulatorProcess:
     """One emulator on a free port of this machine.
 
@@ -65,12 +79,7 @@ class EmulatorProcess:
             MissingDriverError: What it is built on is not installed.
             ConnectError: It does not start; with the end of what it said.
         """
-        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-        if missing:
-            raise MissingDriverError(
-                f"the emulator needs {', '.join(missing)}, which this installation lacks; "
-                "run with `uv run --extra emulator bench …`"
-            )
+        demand_installed()
         try:
             self._start()
         except OSError as error:

@@ -13,11 +13,13 @@ Send: TypeAlias = Callable[[Sequence[Value]], None]
 
 
 class Line(ABC):
-    """A session for a loop that serves many clients in one thread: nothing waits, and one thing is under way at a time.
+    """A session for a loop that serves many clients in one thread: nothing waits, and `depth` things may be under way.
 
     What fails raises the driver's own errors, which `Session.classify` knows.
     """
 
+    depth: int = 1
+    """How many operations can be under way at a time, answered in the order in which they were sent."""
     unsent: bool = False
     """A part of what was to be sent waits until the descriptor is writable; then `flush` is to be called."""
 

@@ -148,7 +148,7 @@ class LibpqSession(PostgresSession):
         if result.command_status != b"COMMIT":
             raise undone()
 
-    def line(self) -> LibpqLine:
+    def line(self) -> Line:
         """The same connection, used without waiting."""
         return LibpqLine(self)
 

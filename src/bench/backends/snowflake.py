@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeAlias
 
 from annotated_types import Ge, Le
@@ -14,6 +14,7 @@ from annotated_types import Ge, Le
 from bench.backends import snowflake_ddl
 from bench.backends.base import Backend, Capabilities, Say
 from bench.backends.snowflake_auth import Anybody
+from bench.backends.snowflake_errors import refused
 from bench.backends.snowflake_login import Account, Login, find_connection, make_login
 from bench.backends.snowflake_warehouse import WORDS_OF_SIZE, Found, Warehouse, WarehouseSize, held
 from bench.errors import ConfigError
@@ -51,7 +52,7 @@ class SnowflakeBackend(Account, Backend):
     """Size for the length of the run; null: as it is found."""
     create_warehouse: bool = False
     """Make the warehouse for the run and drop it afterwards; refused where there is one of that name."""
-    generation: Literal["1", "2"] | None = None
+    generation: Literal[1, 2] | None = None
     min_clusters: Annotated[int, Ge(1)] | None = None
     max_clusters: Annotated[int, Ge(1)] | None = None
     scaling_policy: Literal["standard", "economy"] | None = None
@@ -60,7 +61,7 @@ class SnowflakeBackend(Account, Backend):
 
     tables: Literal["standard", "transient", "hybrid"] = "standard"
     foreign_keys: bool = True
-    """Hybrid tables are made with their foreign keys, which Snowflake then enforces."""
+    """Hybrid tables are made with their foreign keys, which Snowflake then enforces; not those to the same table."""
     driver: Literal["connection", "pool"] = "connection"
     """`connection`: one for each client; `pool`: one is checked out for each operation."""
     pool_size: Annotated[int, Ge(1)] = 10
@@ -72,7 +73,7 @@ class SnowflakeBackend(Account, Backend):
     put_parallel: Annotated[int, Ge(1), Le(99)] = 8
     """Parts of a file that are uploaded at the same time."""
     emulated: bool = False
-    """The server is the emulator: one that is started for the run, or the one at `host`."""
+    """The server is the emulator: the one that `host` or `connection` names, else one that is started for the run."""
 
     run: str = ""
     """Filled in by the tool, for the query tag."""
@@ -100,7 +101,8 @@ class SnowflakeBackend(Account, Backend):
             raise ConfigError("a warehouse that is to be made needs a name; give backend.warehouse", key="warehouse")
         if (self.max_clusters or 1) < (self.min_clusters or 1):
             raise ConfigError(
-                f"{self.max_clusters or 1} is less than min_clusters ({self.min_clusters})", key="max_clusters"
+                f"{self.max_clusters or 1} is less than min_clusters ({self.min_clusters}); raise it",
+                key="max_clusters",
             )
 
     @property
@@ -145,15 +147,19 @@ class SnowflakeBackend(Account, Backend):
         )
 
     def check(self) -> None:
-        """Look the named connection up.
+        """Look the named connection up, or whether an emulator can be started.
 
         Raises:
             ConfigError: It is not there, or its file may be changed by others; no account is named at all.
-            MissingDriverError: The connector is not installed.
+            MissingDriverError: The connector, or what the emulator is built on, is not installed.
         """
-        if not self.emulated:
+        if not self.emulated or self.connection:
             with _own_keys():
                 find_connection(self)
+        elif not self.host:
+            from bench.backends.emulator_process import demand_installed
+
+            demand_installed()
 
     def for_run(self, run_id: str, cell: str) -> Self:
         """With what the query tag says."""
@@ -168,19 +174,25 @@ class SnowflakeBackend(Account, Backend):
             ConnectError: The login is refused, or the emulator cannot be started.
             BackendError: The warehouse is not there, or may not be changed.
         """
-        with self._server(data, home) as backend:
+        own = self._own_data(data, home)
+        with self._server(own) as backend:
             warehouse = backend.greet(say)
-            wanted = backend.wanted()
-            login, notes = backend.login(warehouse=""), home / "snowflake"
-            with held(login, warehouse, wanted, notes, say, create=self.create_warehouse) as found:
+            login = backend.login(warehouse="")
+            # What an emulator of our own has goes with it, so that a killed run leaves nothing to others.
+            notes = home / "snowflake" / login.server if backend is self else own
+            with held(login, warehouse, backend.wanted(), notes, say, create=self.create_warehouse) as found:
                 yield replace(backend, found=found)
 
     @contextmanager
     def visit(self, data: str, home: Path, say: Say) -> Iterator[Self]:
         """As `provision`, but the warehouse is neither made nor changed."""
-        with self._server(data, home) as backend:
+        with self._server(self._own_data(data, home)) as backend:
             backend.greet(say)
-            yield replace(backend, warehouse="" if self.create_warehouse else backend.warehouse)
+            yield backend
+
+    def _own_data(self, data: str, home: Path) -> Path:
+        """Directory of an emulator of our own."""
+        return home / "emulator" / f"{data}_{self.tables}"
 
     def greet(self, say: Say) -> str:
         """Say where we are; gives the name of the warehouse, empty where there is none.
@@ -191,29 +203,37 @@ class SnowflakeBackend(Account, Backend):
         """
         from bench.backends.snowflake_facts import EMULATOR_REGION, place
 
-        with closing(self.login(warehouse="" if self.create_warehouse else self.warehouse).connect()) as connection:
+        # Without the warehouse, which may not be there yet; if it never will, we know better words than the service.
+        with closing(self.login(warehouse="").connect()) as connection, refused("to say where we are"):
             there = place(connection)
         if (there["region"] == EMULATOR_REGION) != self.emulated:
-            what = "is the emulator; choose backend=snowflake_emulated" if not self.emulated else "is no emulator"
+            what = (
+                "is no emulator; choose backend=snowflake"
+                if self.emulated
+                else ("is the emulator; choose backend=snowflake_emulated")
+            )
             raise ConfigError(f"the server at {self.host or there['account']} {what}", key="backend.emulated")
         if not there["database"]:
-            raise ConfigError("no database is chosen, and the connection names none", key="backend.database")
-        kind = "Snowflake's emulator" if self.emulated else "Snowflake"
+            raise ConfigError(
+                "no database is chosen; name one that is there, in which the schema of the tables can be made",
+                key="backend.database",
+            )
+        where = f"Snowflake {there['version']} in {there['region']}, account {there['account']}"
         say(
-            f"{kind} {there['version']} in {there['region']}, account {there['account']}, role {there['role']}, "
+            f"{'an emulator of Snowflake' if self.emulated else where}, role {there['role']}, "
             f"database {there['database']}, warehouse {self.warehouse or there['warehouse'] or 'none'}"
         )
         return self.warehouse or there["warehouse"]
 
     @contextmanager
-    def _server(self, data: str, home: Path) -> Iterator[Self]:
-        """This description, or one that leads to an emulator of its own."""
-        if not self.emulated or self.host:
+    def _server(self, data: Path) -> Iterator[Self]:
+        """This description, or one that leads to an emulator of its own, which keeps its tables in `data`."""
+        if not self.emulated or self.host or self.connection:
             yield self
             return
         from bench.backends.emulator_process import EmulatorProcess
 
-        with EmulatorProcess(data=home / "emulator" / f"{data}_{self.tables}") as emulator:
+        with EmulatorProcess(data=data) as emulator:
             yield replace(
                 self,
                 connection="",
@@ -231,7 +251,8 @@ class SnowflakeBackend(Account, Backend):
 
         Args:
             phase: For the query tag.
-            warehouse: Another than the chosen one; empty: the user's default one, if any.
+            warehouse: Another than that of the description; empty: the user's default one, if any. A warehouse that is
+                there only for a run is left out before and after it, since the service would refuse the login.
 
         Raises:
             ConfigError: A variable or a file that holds a secret is not there.
@@ -245,9 +266,11 @@ class SnowflakeBackend(Account, Backend):
             "ABORT_DETACHED_QUERY": True,
         }
         # A schema is not there before the first load, and the service would refuse the login.
-        account = replace(self, schema="", warehouse=self.warehouse if warehouse is None else warehouse)
+        mine = {spec.name: getattr(self, spec.name) for spec in fields(Account)} | {"schema": ""}
+        if warehouse is None:
+            warehouse = "" if self.create_warehouse and self.found is None else self.warehouse
         with _own_keys():
-            return make_login(account, session_parameters=parameters)
+            return make_login(Account(**mine | {"warehouse": warehouse}), session_parameters=parameters)
 
     def query_tag(self, phase: str) -> str:
         """What the service keeps with each query, as JSON."""

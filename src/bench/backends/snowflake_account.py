@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 DOMAIN = re.compile(r"\.snowflakecomputing\.(com|cn|mil)$")
 OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_READING = threading.Lock()
+"""Sessions are opened side by side, and who catches warnings does so for all threads of the process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +122,7 @@ def _read() -> tuple[Mapping[str, object], str, tuple[str, ...]]:
     from snowflake.connector.errors import Error
 
     problem = ""
-    with warnings.catch_warnings(record=True) as caught:
+    with _READING, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             connections, default = CONFIG_MANAGER["connections"], CONFIG_MANAGER["default_connection_name"]

@@ -62,6 +62,11 @@ def copy_table(table: Table, namespace: Namespace, kind: TableKind, source: str)
 
 
 def _hybrid_parts(table: Table, namespace: Namespace, *, foreign_keys: bool) -> list[str]:
+    """Keys and indexes, without the references of a table to itself.
+
+    Those are checked row by row, not when the statement has ended ("Unsupported features and limitations for hybrid
+    tables"), so a load would fail at the first row that refers to a later one.
+    """
     if not table.primary_key:
         raise ConfigError(
             f"a hybrid table needs a primary key, and '{table.name}' has none; "
@@ -74,6 +79,7 @@ def _hybrid_parts(table: Table, namespace: Namespace, *, foreign_keys: bool) -> 
             f"FOREIGN KEY ({', '.join(key.columns)}) "
             f"REFERENCES {namespace.qualified(key.table)} ({', '.join(key.references)})"
             for key in table.foreign_keys
+            if key.table != table.name
         ]
     return lines + [_index(table, index) for index in table.indexes]
 

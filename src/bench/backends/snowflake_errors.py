@@ -8,11 +8,12 @@ it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from bench.errors import ConnectError
+from bench.errors import BackendError, ConnectError
 from bench.model import ErrorClass
 
 Source: TypeAlias = Literal["driver", "docs", "seen", "memory"]
@@ -43,6 +44,7 @@ SUSPENDED = "an administrator must raise the limit, or add a means of payment"
 CODES: Mapping[int, Code] = {
     625: Code(RETRYABLE, "a lock of another transaction", "memory"),
     604: Code(TIMEOUT, "cancelled", "seen"),
+    603: Code(ABORTED, "an incident of the service", "memory"),
     630: Code(TIMEOUT, "statement timeout", "seen", "raise backend.statement_timeout_s"),
     100035: Code(ABORTED, "no timestamp", "seen"),
     100037: Code(ABORTED, "no boolean", "memory"),
@@ -155,3 +157,14 @@ def sentence(error: Exception) -> str:
     known = CODES.get(code)
     shown = f"{text} ({code})" if isinstance(code, int) and code > 0 else text
     return f"{shown}; {known.remedy}" if known and known.remedy else shown
+
+
+@contextmanager
+def refused(what: str) -> Iterator[None]:
+    """Turn the driver's errors outside of any measurement into one sentence."""
+    from snowflake.connector import errors
+
+    try:
+        yield
+    except errors.Error as error:
+        raise BackendError(f"Snowflake refused {what}: {sentence(error)}") from error

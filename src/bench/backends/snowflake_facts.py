@@ -108,6 +108,12 @@ def compute_facts(connection: SnowflakeConnection, namespace: Namespace) -> Comp
     )
 
 
+def has_schema(connection: SnowflakeConnection, schema: str) -> bool:
+    """Whether the session's database has a schema of this name; needs no warehouse."""
+    rows = ask(connection, f"SHOW SCHEMAS LIKE '{schema}'")  # _ stands for any character there
+    return any(str(row["name"]).upper() == schema.upper() for row in rows)
+
+
 def table_names(connection: SnowflakeConnection, namespace: Namespace) -> frozenset[str]:
     """Names of the schema's tables, hybrid ones included; none where there is no such schema."""
     return frozenset(str(row["name"]).lower() for row in _shown(connection, namespace))

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 import snowflake.connector
@@ -34,15 +35,23 @@ LATE = timedelta(hours=3)
 """After which the views of the account should hold everything."""
 QUEUES = ("queued_provisioning_time", "queued_repair_time", "queued_overload_time")
 SPILLS = ("bytes_spilled_to_local_storage", "bytes_spilled_to_remote_storage")
-GRANT = "GRANT IMPORTED PRIVILEGES ON DATABASE SNOWFLAKE to the role, or wait for somebody who has it"
+GRANT = "GRANT IMPORTED PRIVILEGES ON DATABASE SNOWFLAKE TO ROLE …, or ask with a role that has it"
 
 
 def history(
     connection: SnowflakeConnection, sessions: Sequence[str], since: datetime, until: datetime
 ) -> Iterator[ServerQuery]:
-    """The queries of these sessions, the last ones of each first; a pool gives all of its numbers in one text."""
-    for session in dict.fromkeys(number for numbers in sessions for number in numbers.split(",") if number):
-        yield from _of_session(connection, session, since, until + timedelta(seconds=1))
+    """The queries of these sessions, the last ones of each first; a pool gives all of its numbers in one text.
+
+    Of more than `KEPT_ROWS` each session gives its part, so that none is left out.
+    """
+    numbers = list(dict.fromkeys(number for several in sessions for number in several.split(",") if number))
+    left = KEPT_ROWS
+    for position, session in enumerate(numbers):
+        share = left // (len(numbers) - position)
+        for query in islice(_of_session(connection, session, since, until + timedelta(seconds=1)), share):
+            left -= 1
+            yield query
 
 
 def _of_session(
@@ -50,7 +59,7 @@ def _of_session(
 ) -> Iterator[ServerQuery]:
     """Page by page: each call goes back from the earliest end that the last one gave."""
     seen: set[str] = set()
-    while len(seen) < KEPT_ROWS:
+    while True:
         rows = ask(
             connection,
             "SELECT * FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY_BY_SESSION("
@@ -60,7 +69,8 @@ def _of_session(
         new = [row for row in rows if str(row["query_id"]) not in seen]
         seen.update(str(row["query_id"]) for row in new)
         yield from (_query(row, session) for row in new)
-        ends = [end for row in new if (end := _utc(row.get("end_time"))) is not None]
+        # What is still running has no end, or one in 1970.
+        ends = [end for row in new if (end := _utc(row.get("end_time"))) is not None and end >= since]
         if len(rows) < PAGE_ROWS or not ends:
             return
         until = min(ends)

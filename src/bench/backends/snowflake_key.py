@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bench.errors import ConfigError
 
-KEY = "auth.private_key"
+KEY = "auth"
+"""Not the key of the YAML that holds the key: what follows `private_key:` is masked in every output."""
 
 
 def decrypted_key(pem: bytes, passphrase: str, source: str) -> bytes:

@@ -10,6 +10,7 @@ import contextlib
 import copy
 import os
 import queue
+import re
 import socket
 import sys
 import threading
@@ -78,6 +79,12 @@ class Login:
             connection.close(retry=False)
             raise ConnectError(f"{self.where}: {missing}")
         return connection
+
+    @property
+    def server(self) -> str:
+        """Host, and port where one is given, fit for a file's name."""
+        parts = (self.parameters["host"], self.parameters.get("port"))
+        return re.sub(r"[^A-Za-z0-9_.-]", "_", "_".join(str(part) for part in parts if part))
 
     def __reduce__(self) -> str:
         raise TypeError("a login holds secrets and stays in its process; pass the account on instead")
@@ -153,7 +160,7 @@ def _session(own: object, wanted: SessionParameters) -> Parameters:
     """
     return {
         "CLIENT_VALIDATE_DEFAULT_PARAMETERS": True,
-        **(own if isinstance(own, Mapping) else {}),
+        **({str(name).upper(): value for name, value in own.items()} if isinstance(own, Mapping) else {}),
         **wanted,
         "CLIENT_TELEMETRY_ENABLED": False,
         "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False,

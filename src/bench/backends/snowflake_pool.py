@@ -6,6 +6,7 @@ nothing is open there, since transactions are ended by their session and everyth
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -63,6 +64,8 @@ class PooledSession(Session):
         self._trail = database.trail()
         self._transaction: PoolProxiedConnection | None = None
         self._busy: SnowflakeConnection | None = None
+        self._guard = threading.Lock()
+        """Held while the connection's work is cancelled, so that it is not lent to another client and hit there."""
 
     def prepare(self, statement: Statement) -> Call:
         """Nothing is kept on this side; the service keeps the plan by the text."""
@@ -95,8 +98,9 @@ class PooledSession(Session):
         """Undo the open transaction, and give the connection back."""
         if self._transaction is None:
             return
-        with suppress(snowflake.connector.Error), self._sent("ROLLBACK"):
-            pass
+        if self._transaction.is_valid:  # otherwise the connection was lost, and the transaction with it
+            with suppress(snowflake.connector.Error), self._sent("ROLLBACK"):
+                pass
         self._give_back()
 
     def classify(self, error: Exception) -> ErrorClass:
@@ -128,8 +132,9 @@ class PooledSession(Session):
 
     def cancel(self) -> None:
         """Cancel what the connection runs that is at work for this client, if there is one."""
-        if (busy := self._busy) is not None:
-            self._database.cancel(busy.session_id)
+        with self._guard:
+            if (busy := self._busy) is not None:
+                self._database.cancel(busy.session_id)
 
     def close(self) -> None:
         """Give back what is held; the pool is closed by the database."""
@@ -152,7 +157,8 @@ class PooledSession(Session):
             self._trail.note(cursor)
             yield cursor
         finally:
-            self._busy = None
+            with self._guard:
+                self._busy = None
             if connection.is_closed():
                 held.invalidate()  # the pool opens another in its place
             if held is not self._transaction:

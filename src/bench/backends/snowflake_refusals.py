@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bench.backends.snowflake_auth import Parameters, secrets_in
+from bench.backends.snowflake_errors import SUSPENDED
 from bench.redact import redact_text
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ REFUSALS: Mapping[int, str] = {
     "auth.token_request_url",
     250008: "no browser could be opened; choose another kind in backend.auth",
     # Of Snowflake.
+    666: f"the account is suspended; {SUSPENDED}",  # seen with statements
     390100: "user or password is wrong; check backend.user and the variable that holds the password",  # driver
     390101: "the user is disabled; have an administrator run ALTER USER … SET DISABLED = FALSE",  # memory
     390102: "the user is locked for a while after too many wrong logins; wait 15 minutes, or ALTER USER … "  # memory
@@ -136,10 +138,10 @@ def _of_driver(error: Exception, parameters: Parameters) -> str:
 
 def _known(code: int, said: str, parameters: Parameters) -> str:
     asked = ", ".join(f"{kind} {parameters[kind]}" for kind in OBJECTS if parameters.get(kind))
+    if code in (390189, 390201):
+        return f"{REFUSALS[code]} [asked for: {asked or 'the defaults of the user'}; Snowflake: {_short(said)}]"
     if code in REFUSALS:
-        return REFUSALS[code] + (
-            f" [asked for: {asked}; Snowflake: {_short(said)}]" if code in (390189, 390201) else ""
-        )
+        return REFUSALS[code]
     return f"the login is refused: {_short(said)}"
 
 

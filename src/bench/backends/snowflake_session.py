@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,14 @@ from snowflake.connector.errors import NotSupportedError
 from bench.backends import snowflake_errors, snowflake_facts, snowflake_history
 from bench.backends.arrow_rows import ArrowRows
 from bench.backends.base import Call, Database, Session
+from bench.backends.snowflake_errors import refused
 from bench.errors import BackendError, ConnectError
 from bench.model import (
     Aggregate,
     ComputeFacts,
     CountedRows,
     ErrorClass,
+    Finding,
     Later,
     Metering,
     Namespace,
@@ -51,13 +53,17 @@ class SnowflakeDatabase(Database):
         self.namespace = namespace
         self._lock = threading.RLock()
         self._ingesting = threading.BoundedSemaphore(backend.ingest_connections)
+        self._acting = threading.Lock()
         self._closed = False
+        self._ingests: set[int] = set()
+        """The service's numbers of the sessions that load data at this moment."""
         self._pool: Pool | None = None
         self.pooled: Sequence[str] = ()
         """The service's numbers of the pool's sessions."""
         self._connection = self.connect("setup")
         try:
-            snowflake_facts.demand_no_result_cache(self._connection)
+            with refused("its parameters"):
+                snowflake_facts.demand_no_result_cache(self._connection)
         except BaseException:
             self._connection.close()
             raise
@@ -88,6 +94,13 @@ class SnowflakeDatabase(Database):
         for sql in statements:
             self.execute(sql)
 
+    def make_schema(self, namespace: Namespace) -> None:
+        """Only where it is missing: the service asks for the right to make one even where there is one."""
+        with self._asking("the schema's name") as connection:
+            there = snowflake_facts.has_schema(connection, namespace.schema)
+        if not there:
+            super().make_schema(namespace)
+
     def table_names(self, namespace: Namespace) -> frozenset[str]:
         """Names of the schema's tables; views are left out. Needs no warehouse."""
         with self._asking("the tables' names") as connection:
@@ -102,15 +115,31 @@ class SnowflakeDatabase(Database):
         """Write Parquet files, upload them side by side, and copy them into the table by one statement."""
         from bench.backends.snowflake_ingest import copy_batches
 
-        with self._ingesting, self.connect("ingest") as connection, _refused(f"the rows of {table.name}"):
-            return copy_batches(
-                connection, namespace.qualified(table.name), batches, parallel=self._backend.put_parallel
-            )
+        with self._ingesting, closing(self.connect("ingest")) as connection, refused(f"the rows of {table.name}"):
+            self._ingests.add(connection.session_id)
+            try:
+                return copy_batches(
+                    connection, namespace.qualified(table.name), batches, parallel=self._backend.put_parallel
+                )
+            finally:
+                self._ingests.discard(connection.session_id)
+
+    def give_up_ingest(self) -> None:
+        """Cancel the copies under way, which would go on in the warehouse without us."""
+        for number in tuple(self._ingests):
+            self.cancel(number)
 
     def facts(self) -> Mapping[str, str]:
         """Version, place, role, warehouse, and the parameters that matter, as the service reads them back."""
         with self._asking("what it is") as connection:
             return snowflake_facts.facts(connection, self._backend.found)
+
+    def findings(self) -> Iterable[Finding]:
+        """Clocks, warehouse, and rights, tried in a schema that is dropped again."""
+        from bench.backends.snowflake_fitness import findings
+
+        with self._asking("what it is fit for") as connection:
+            return list(findings(connection, self._backend))
 
     def history(self, sessions: Sequence[str], since: datetime, until: datetime) -> Iterable[ServerQuery]:
         """From the service's history by session; for hybrid tables it leaves out what was quick."""
@@ -125,7 +154,8 @@ class SnowflakeDatabase(Database):
     def metering(self, since: datetime, until: datetime) -> Later[Metering]:
         """What the warehouse, and for hybrid tables the account's requests, were charged by the hour."""
         with self._asking("what it charged") as connection:
-            warehouse = connection.warehouse or ""
+            # That of the run, which may be gone by now, goes before that of this session.
+            warehouse = self._backend.warehouse or connection.warehouse or ""
             hybrid = self._backend.tables == "hybrid"
             return snowflake_history.metering(connection, warehouse, since, until, hybrid=hybrid)
 
@@ -163,7 +193,10 @@ class SnowflakeDatabase(Database):
         Raises:
             ConnectError: The login is refused, or nobody answers.
         """
-        connection = self._backend.login(phase=phase).connect()
+        login = self._backend.login(phase=phase)
+        # Somebody has to act for such a login, and the first one keeps a token for the others.
+        with self._acting if login.interactive else nullcontext():
+            connection = login.connect()
         if self.namespace.schema:
             # The schema is missing before the first load; what needs it then says so by itself.
             with closing(connection.cursor()) as cursor, suppress(snowflake.connector.ProgrammingError):
@@ -175,7 +208,7 @@ class SnowflakeDatabase(Database):
         with self._lock:
             if self._connection.is_closed() and not self._closed:
                 self._connection = self.connect("setup")
-            with _refused(what):
+            with refused(what):
                 yield self._connection
 
 
@@ -320,12 +353,3 @@ def whole_result(cursor: SnowflakeCursor) -> Sequence[Row]:
         return ArrowRows(cursor.fetch_arrow_all(force_return_table=True, force_microsecond_precision=True))
     except NotSupportedError:  # SHOW, DESCRIBE and EXPLAIN answer in JSON
         return cursor.fetchall()
-
-
-@contextmanager
-def _refused(what: str) -> Iterator[None]:
-    """Turn the driver's errors outside of any measurement into ours."""
-    try:
-        yield
-    except snowflake.connector.Error as error:
-        raise BackendError(f"Snowflake refused {what}: {snowflake_errors.sentence(error)}") from error

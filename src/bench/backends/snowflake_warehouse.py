@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from bench.backends.snowflake_errors import sentence
+from bench.backends.snowflake_errors import refused
 from bench.errors import BackendError, ConfigError, ConnectError
 from bench.interrupt import HeldInterrupt
 
@@ -43,11 +44,16 @@ SIZE_OF_WORDS: Mapping[str, WarehouseSize] = {
 }
 """What `SHOW WAREHOUSES` says for what DDL calls otherwise."""
 WORDS_OF_SIZE: Mapping[WarehouseSize, str] = {size: words for words, size in SIZE_OF_WORDS.items()}
-SUSPENDED = "SUSPENDED"
+SUSPENDED, STARTED = "SUSPENDED", "STARTED"
 NEW_AUTO_SUSPEND_S = 60
 """Of a warehouse that is made for a run: the least that is billed anyhow."""
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 RESTORE_ATTEMPTS = 3
+NEVER_SUSPENDED_S = 0
+"""What DDL calls it; the service may show NULL."""
+SUSPEND_LIMIT_S = 60.0
+"""How long a warehouse may take to let its machines go."""
+SUSPEND_PAUSE_S = 0.5
 KEY_OF = {"size": "warehouse_size"}
 """Keys of the description that are not named like the setting."""
 
@@ -57,7 +63,7 @@ class Warehouse:
     """Settings of a warehouse; None: not known, or not cared about."""
 
     size: WarehouseSize | None = None
-    generation: Literal["1", "2"] | None = None
+    generation: Literal[1, 2] | None = None
     min_clusters: int | None = None
     max_clusters: int | None = None
     scaling_policy: Literal["standard", "economy"] | None = None
@@ -80,6 +86,11 @@ class Warehouse:
         """Those settings, as they are here, which `wanted` asks to be otherwise."""
         mine, theirs = asdict(self), asdict(wanted)
         return Warehouse(**{name: mine[name] for name in mine if theirs[name] not in (None, mine[name])})
+
+    def where_equal(self, one: Warehouse, other: Warehouse) -> Warehouse:
+        """Those settings, as they are here, in which two others agree."""
+        first, second = asdict(one), asdict(other)
+        return Warehouse(**{name: value for name, value in asdict(self).items() if first[name] == second[name]})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,14 +115,14 @@ def look(connection: SnowflakeConnection, name: str) -> Found:
     Raises:
         BackendError: The service refuses.
     """
-    rows = _ask(connection, f"SHOW WAREHOUSES LIKE '{name}'")
-    row = next((row for row in rows if str(row["name"]).upper() == name.upper()), None)
+    row = _shown(connection, name)
     if row is None:
         return Found(name=name)
 
     def number(column: str) -> int | None:
-        return int(str(row[column])) if str(row.get(column) or "").isdigit() else None
+        return int(str(row[column])) if str(row.get(column)).isdigit() else None
 
+    never = NEVER_SUSPENDED_S if row.get("auto_suspend", "") is None else None
     policy = str(row.get("scaling_policy") or "").lower()
     generation = str(row.get("generation") or "")
     return Found(
@@ -120,11 +131,11 @@ def look(connection: SnowflakeConnection, name: str) -> Found:
         state=str(row["state"]).upper(),
         settings=Warehouse(
             size=SIZE_OF_WORDS.get(str(row["size"])),
-            generation=cast("Literal['1', '2']", generation) if generation in ("1", "2") else None,
+            generation=cast("Literal[1, 2]", int(generation)) if generation in ("1", "2") else None,
             min_clusters=number("min_cluster_count"),
             max_clusters=number("max_cluster_count"),
             scaling_policy=cast("Literal['standard']", policy) if policy in ("standard", "economy") else None,
-            auto_suspend_s=number("auto_suspend"),
+            auto_suspend_s=never if never is not None else number("auto_suspend"),
         ),
     )
 
@@ -137,7 +148,7 @@ def held(login: Login, name: str, wanted: Warehouse, notes: Path, say: Say, *, c
         login: How to connect; a connection of its own is opened at the begin and at the end.
         name: Of the warehouse; empty: the session has none.
         wanted: What is asked of it.
-        notes: Directory in which what is to be restored is kept.
+        notes: Directory in which what is to be restored is kept, one for each server.
         say: Takes what the user should know.
         create: Make it, and drop it at the end.
 
@@ -148,16 +159,20 @@ def held(login: Login, name: str, wanted: Warehouse, notes: Path, say: Say, *, c
     """
     if not name:
         if wanted.properties:
-            raise ConfigError("no warehouse is chosen, so none can be changed; give backend.warehouse", key="warehouse")
+            raise ConfigError(
+                "no warehouse is chosen, so none can be changed; give backend.warehouse", key="backend.warehouse"
+            )
         yield None
         return
     if not IDENTIFIER.fullmatch(name):
-        raise ConfigError(f"'{name}' is no plain name of a warehouse: use letters, digits, _ and $", key="warehouse")
-    with _Note(notes, str(login.parameters["host"]), name) as note, ExitStack() as undoing:
+        raise ConfigError(
+            f"'{name}' is no plain name of a warehouse: use letters, digits, _ and $", key="backend.warehouse"
+        )
+    with _Note(notes, name) as note, ExitStack() as undoing:
         with closing(login.connect()) as connection:
             found = _found(connection, name, note, say)
             _refuse_misfit(found, wanted, create=create)
-            note.write(found)
+            note.write(Noted(found=found, wanted=wanted))
             undoing.callback(_restore, login, found, wanted, note, say)
             _change(connection, found, wanted, say)
         yield found
@@ -167,24 +182,32 @@ def suspend_and_resume(connection: SnowflakeConnection, name: str) -> None:
     """Drop the data that the warehouse's machines keep on their disks.
 
     Raises:
-        BackendError: The role may not operate the warehouse.
+        BackendError: The role may not operate the warehouse, or somebody else keeps it busy.
     """
     if look(connection, name).state != SUSPENDED:
         _ask(connection, f"ALTER WAREHOUSE {name} SUSPEND")
+    # It first ends what it runs; a RESUME that came before would do nothing, and the machines keep their data.
+    give_up_at = time.monotonic() + SUSPEND_LIMIT_S
+    while (state := look(connection, name).state) != SUSPENDED:
+        if time.monotonic() > give_up_at:
+            raise BackendError(
+                f"the warehouse {name} is {state.lower()} {SUSPEND_LIMIT_S:g} s after SUSPEND; "
+                "somebody else keeps it busy: choose another one, or leave out cold=true"
+            )
+        time.sleep(SUSPEND_PAUSE_S)
     _ask(connection, f"ALTER WAREHOUSE {name} RESUME IF SUSPENDED")
 
 
 def _found(connection: SnowflakeConnection, name: str, note: _Note, say: Say) -> Found:
     """How the warehouse is, after what a run that was killed had left is undone."""
-    earlier = note.left_by_another()
-    if earlier is None:
-        return look(connection, name)
-    say(f"warehouse {earlier.name}: an earlier run was killed; brought back to how that one found it")
-    now = look(connection, name)
-    if not earlier.exists:
-        _ask(connection, f"DROP WAREHOUSE IF EXISTS {name}")
-    elif before := earlier.settings.changed_by(now.settings).properties:
-        _ask(connection, f"ALTER WAREHOUSE {name} SET {before}")
+    now, noted = look(connection, name), note.left_by_another()
+    if noted is None or not now.exists:
+        return now
+    earlier, undo = noted.found, _undo(noted.found, noted.wanted, now)
+    if undo:
+        _ask(connection, undo)
+    if undo or (earlier.state, now.state) == (SUSPENDED, STARTED):
+        say(f"warehouse {now.name}: an earlier run was killed; brought back to how that one found it")
     return replace(look(connection, name), state=earlier.state)
 
 
@@ -200,10 +223,16 @@ def _refuse_misfit(found: Found, wanted: Warehouse, *, create: bool) -> None:
             "grant USAGE on it, or make one for the run with backend.create_warehouse=true",
             key="backend.warehouse",
         )
+    if found.exists and wanted.generation not in (None, found.settings.generation):
+        raise ConfigError(
+            f"'{found.name}' is of generation {found.settings.generation or 'unknown'}, which is not changed for a "
+            "run, since the service may want it suspended first; make one with backend.create_warehouse=true",
+            key="backend.generation",
+        )
     for spec in fields(Warehouse) if found.exists else ():
         if getattr(wanted, spec.name) is not None and getattr(found.settings, spec.name) is None:
             raise ConfigError(
-                f"the service does not say what '{found.name}' has, so it could not be left as it was found; "
+                f"the service does not say what '{found.name}' has now, so it could not be left as it was found; "
                 "leave this out, or make a warehouse for the run with backend.create_warehouse=true",
                 key=f"backend.{KEY_OF.get(spec.name, spec.name)}",
             )
@@ -224,56 +253,89 @@ def _change(connection: SnowflakeConnection, found: Found, wanted: Warehouse, sa
 
 def _restore(login: Login, found: Found, wanted: Warehouse, note: _Note, say: Say) -> None:
     """Undo what was changed; when that cannot be done, say so, with the statement that does it, and keep the note."""
-    changed = found.settings.changed_by(wanted).properties
-    undo = f"ALTER WAREHOUSE {found.name} SET {changed}" if found.exists else f"DROP WAREHOUSE IF EXISTS {found.name}"
     with HeldInterrupt():
         for attempt in range(1, RESTORE_ATTEMPTS + 1):
             try:
                 with closing(login.connect()) as connection:
-                    if changed or not found.exists:
+                    if undo := _undo(found, wanted, look(connection, found.name)):
                         _ask(connection, undo)
-                    _suspend_again(connection, found)
-                    say(f"warehouse {look(connection, found.name).describe()}: left as it was found")
+                    remark = _suspend_again(connection, found) or "left as it was found"
+                    say(f"warehouse {look(connection, found.name).describe()}: {remark}")
             except (BackendError, ConfigError) as error:
                 if attempt == RESTORE_ATTEMPTS:
-                    say(f"warehouse {found.name} could not be brought back: {error}; do it by hand: {undo}")
+                    suspend = f"ALTER WAREHOUSE {found.name} SUSPEND" if found.state == SUSPENDED else ""
+                    by_hand = _undo(found, wanted) or suspend
+                    remedy = f"; do it by hand: {by_hand}" if by_hand else ", and nothing was changed"
+                    say(f"warehouse {found.name} could not be brought back: {error}{remedy}")
             else:
                 note.remove()
                 return
 
 
-def _suspend_again(connection: SnowflakeConnection, found: Found) -> None:
-    """A warehouse that was found suspended is not left running, unless somebody else is using it by now."""
-    if found.state != SUSPENDED:
-        return
-    rows = _ask(connection, f"SHOW WAREHOUSES LIKE '{found.name}'")
-    busy = any(int(str(row.get(column) or 0)) for row in rows for column in ("running", "queued"))
-    if rows and str(rows[0]["state"]).upper() != SUSPENDED and not busy:
+def _undo(found: Found, wanted: Warehouse, now: Found | None = None) -> str:
+    """The statement that undoes what `_change` did, as far as it is so `now`; empty where nothing is to be undone.
+
+    What is no longer as the run had set it was changed by somebody since then, and is theirs.
+    """
+    if not found.exists:
+        return f"DROP WAREHOUSE IF EXISTS {found.name}" if now is None or now.exists else ""
+    changed = found.settings.changed_by(wanted)
+    if now is not None and now.exists:
+        changed = changed.where_equal(wanted, now.settings)
+    return f"ALTER WAREHOUSE {found.name} SET {changed.properties}" if changed.properties else ""
+
+
+def _suspend_again(connection: SnowflakeConnection, found: Found) -> str:
+    """A warehouse that was found suspended is not left running; gives why it is all the same, else nothing."""
+    row = _shown(connection, found.name) if found.state == SUSPENDED else None
+    if row is None or str(row["state"]).upper() == SUSPENDED:
+        return ""
+    if any(int(str(row.get(column) or 0)) for column in ("running", "queued")):
+        return "left running, since somebody uses it; it was found suspended"
+    try:
         _ask(connection, f"ALTER WAREHOUSE {found.name} SUSPEND")
+    except BackendError as error:  # who may use a warehouse need not be allowed to suspend it
+        now = look(connection, found.name)
+        if now.state == SUSPENDED:  # by itself, in this very moment
+            return ""
+        after = now.settings.auto_suspend_s
+        tail = f"it suspends itself after {after} s without work" if after else "it does not suspend itself"
+        return f"left running though it was found suspended, and {tail}: {error}"
+    return ""
+
+
+def _shown(connection: SnowflakeConnection, name: str) -> dict[str, object] | None:
+    """What `SHOW WAREHOUSES` says of this one; `_` stands for any letter in its pattern, so others may be shown too."""
+    rows = _ask(connection, f"SHOW WAREHOUSES LIKE '{name}'")
+    return next((row for row in rows if str(row["name"]).upper() == name.upper()), None)
 
 
 def _ask(connection: SnowflakeConnection, sql: str) -> list[dict[str, object]]:
     """The result by lower-case column names."""
-    import snowflake.connector
+    from bench.backends.snowflake_facts import ask
 
-    try:
-        with closing(connection.cursor()) as cursor:
-            cursor.execute(sql)
-            names = [column.name.lower() for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    except snowflake.connector.Error as error:
-        raise BackendError(f"Snowflake refused '{sql}': {sentence(error)}") from error
+    with refused(f"'{sql}'"):
+        return ask(connection, sql)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noted:
+    """What a run keeps for the next one, should it be killed."""
+
+    found: Found
+    wanted: Warehouse
+    """To what it was going to be changed."""
 
 
 class _Note:
     """A file that says how a warehouse was found, there for as long as it is not as it was; locked while it is held."""
 
-    def __init__(self, directory: Path, where: str, name: str) -> None:
+    def __init__(self, directory: Path, name: str) -> None:
         from filelock import FileLock
 
         directory.mkdir(parents=True, exist_ok=True)
         self._name = name
-        self._path = directory / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', where)}.{name.upper()}.json"
+        self._path = directory / f"{name.upper()}.json"
         self._lock = FileLock(self._path.with_suffix(".lock"))
 
     def __enter__(self) -> _Note:
@@ -290,17 +352,20 @@ class _Note:
     def __exit__(self, *_: object) -> None:
         self._lock.release()
 
-    def left_by_another(self) -> Found | None:
+    def left_by_another(self) -> Noted | None:
         """What a run that was killed had found, and could not bring back."""
         try:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
-            return Found(**{**kept, "settings": Warehouse(**kept["settings"])})
+            found = kept["found"]
+            return Noted(
+                found=Found(**{**found, "settings": Warehouse(**found["settings"])}), wanted=Warehouse(**kept["wanted"])
+            )
         except (OSError, ValueError, TypeError, KeyError):
             return None  # no note, or none that can be trusted: what is there now is what is found
 
-    def write(self, found: Found) -> None:
-        """Keep `found`."""
-        self._path.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    def write(self, noted: Noted) -> None:
+        """Keep it."""
+        self._path.write_text(json.dumps(asdict(noted)), encoding="utf-8")
 
     def remove(self) -> None:
         """The warehouse is as it was."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from bench.backends.arrow_rows import ArrowRows
 from bench.backends.base import Call, Session
+from bench.backends.snowflake_session import bound
 from bench.errors import RunError
 from bench.model import CountedRows, ErrorClass, Namespace, Row, Statement, Value
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
     from snowflake.snowpark import DataFrame, QueryHistory
     from snowflake.snowpark import Session as Snowpark
+
+QUERY = re.compile(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*|\()*(?:SELECT|WITH)\b", re.IGNORECASE | re.DOTALL)
+"""A statement that gives a table, whatever comments and brackets stand before it."""
 
 Pipeline: TypeAlias = "Callable[[Callable[[str], DataFrame], Callable[[str], Value]], DataFrame]"
 """`def pipeline(table, value)` of a file beside a template: gives the DataFrame whose rows are the answer."""
@@ -77,10 +82,14 @@ class SnowparkSession(Session):
             build = self._built(statement)
             return lambda values: ArrowRows(build(values).to_arrow(statement_params=self._statement_params()))
         sql = statement.sql
-        if statement.returns_rows:
+        if statement.returns_rows and QUERY.match(sql):
             return lambda values: ArrowRows(
                 self._asked(sql, values).to_arrow(statement_params=self._statement_params())
             )
+        if statement.returns_rows:  # SHOW, DESCRIBE and EXPLAIN answer in JSON, which does not become Arrow
+            return lambda values: [
+                tuple(row) for row in self._asked(sql, values).collect(statement_params=self._statement_params())
+            ]
         return lambda values: _changed(self._asked(sql, values).collect(statement_params=self._statement_params()))
 
     def generated(self, statement: Statement, values: Sequence[Value]) -> str:
@@ -92,7 +101,7 @@ class SnowparkSession(Session):
         return "".join(f"{text.strip()};\n" for text in texts)
 
     def _asked(self, sql: str, values: Sequence[Value]) -> DataFrame:
-        return self._snowpark.sql(sql, params=list(values) or None)
+        return self._snowpark.sql(sql, params=list(bound(values)) or None)
 
     def _built(self, statement: Statement) -> Callable[[Sequence[Value]], DataFrame]:
         """Makes the DataFrame of a statement from values in its order."""

@@ -8,7 +8,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from bench import environment
 from bench.commands.shell import Shell, composing_parser, say, show
 from bench.errors import BenchError
+from bench.model import Finding
 
 if TYPE_CHECKING:
     from bench.backends.base import Database
@@ -24,22 +25,13 @@ if TYPE_CHECKING:
 FAILED = 1
 NS_PER_S = 1_000_000_000
 GIB = 1024**3
-SETTING = "setting."
-"""Begins the name of a fact that is a setting of the server."""
+GROUPS = {"setting": "settings"}
+"""What facts with a common beginning are called together, where not by that."""
 FINE_CLOCK_NS = 1_000
 """A step of the clock above this blurs operations that take microseconds."""
 LEAST_FREE_BYTES = 5 * GIB
 BUSY_RATIO = 0.5
 """Load per core above which something else is at work here."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One answer of the doctor."""
-
-    level: Literal["ok", "warn", "fail"]
-    what: str
-    text: str
 
 
 def main(arguments: Sequence[str], shell: Shell) -> int:
@@ -50,8 +42,9 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     parsed = parser.parse_intermixed_args(arguments)
     worst = 0
     for config in compose(shell.words(parsed.overrides), shell.sources(parsed.config_dir), multirun=parsed.multirun):
+        width = max(10, len(config.backend.name))
         for finding in examine(config):
-            show(f"{finding.level:<4}  {finding.what:<10}  {finding.text}")
+            show(f"{finding.level:<4}  {finding.what:<{width}}  {finding.text}")
             worst = max(worst, FAILED if finding.level == "fail" else 0)
     return worst
 
@@ -148,7 +141,11 @@ def backend(config: RunConfig) -> Iterator[Finding]:
             provisioned.open(namespace) as database,
         ):
             yield Finding(level="ok", what=what, text=f"opened in {time.perf_counter() - start:.2f} s")
+            if config.backend.capabilities.emulated:
+                text = "this is an emulator: its times and costs say nothing about the service for which it stands"
+                yield Finding(level="warn", what=what, text=text)
             yield from (Finding(level="ok", what=what, text=text) for text in _facts(database.facts()))
+            yield from (replace(finding, what=what) for finding in database.findings())
             yield _round_trip(database, what)
             yield from _rights(config, database, what)
             found = sorted(database.table_names(namespace))
@@ -161,11 +158,15 @@ def backend(config: RunConfig) -> Iterator[Finding]:
 
 
 def _facts(facts: Mapping[str, str]) -> Iterator[str]:
-    """What the server says of itself, its settings in one line."""
-    settings = {key.removeprefix(SETTING): text for key, text in facts.items() if key.startswith(SETTING)}
-    yield from (f"{key}: {text}" for key, text in facts.items() if not key.startswith(SETTING))
-    if settings:
-        yield "settings: " + ", ".join(f"{key}={text}" for key, text in settings.items())
+    """What the server says of itself; facts whose names begin alike, such as settings, in one line."""
+    groups: dict[str, list[str]] = {}
+    for name, text in facts.items():
+        group, dot, key = name.partition(".")
+        if dot:
+            groups.setdefault(GROUPS.get(group, group.replace("_", " ")), []).append(f"{key}={text}")
+        else:
+            yield f"{name}: {text}"
+    yield from (f"{group}: {', '.join(texts)}" for group, texts in groups.items())
 
 
 def _round_trip(database: Database, what: str) -> Finding:

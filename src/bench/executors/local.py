@@ -26,6 +26,8 @@ from bench.run import NS_PER_S, Assignment, Crew, Window
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
+    from bench.backends.base import Database
+
 STOP = "stop"
 CANCEL = "cancel"
 HEAD_START_S = 0.05
@@ -56,6 +58,8 @@ class Finished:
     """The server's numbers of the sessions that they had."""
     dropped: Mapping[tuple[Phase, int], int] = field(default_factory=dict)
     """Arrivals of an open loop that were not started: by phase, and by position of the operation or -1."""
+    driver_stats: Mapping[str, float] = field(default_factory=dict)
+    """What the driver counted, see `Database.driver_stats`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +198,8 @@ def _tell(connection: Connection, message: Failed) -> None:
         os._exit(1)  # nobody listens any more
 
 
-def _serve(connection: Connection, assignment: Assignment, database: object) -> Finished:
-    crew = Crew(assignment, database)  # type: ignore[arg-type]  # untyped on the way through the pipe
+def _serve(connection: Connection, assignment: Assignment, database: Database) -> Finished:
+    crew = Crew(assignment, database)
     vitals = Vitals()
     vitals.start()
     # Nothing that takes time may follow: the window begins a moment after the last worker is ready.
@@ -213,10 +217,11 @@ def _serve(connection: Connection, assignment: Assignment, database: object) -> 
             crew.cancel()
     facts = vitals.stop(len(assignment.clients), crew.loop)
     _send(connection, crew)
+    driver_stats = dict(database.driver_stats())
     crew.close()
     for who, error in crew.failures:
         raise RunError(f"{who} could not go on: {type(error).__name__}: {error}") from error
-    return Finished(facts, crew.session_numbers, dict(crew.dropped))
+    return Finished(facts, crew.session_numbers, dict(crew.dropped), driver_stats)
 
 
 def _send(connection: Connection, crew: Crew) -> None:

@@ -127,6 +127,7 @@ def _ingest_all(
                 future.result()
         except BaseException:  # Ctrl-C too: nobody is to wait for the rest of a load that will not be used
             given_up.set()
+            preparation.database.give_up_ingest()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 

@@ -62,7 +62,7 @@ def make_room(preparation: Preparation, key: str, there: frozenset[str], found: 
             "nothing was touched; load into another with dataset.schema=…, or measure these with dataset=existing"
         )
     if preparation.backend.capabilities.schemas:
-        database.apply([f"CREATE SCHEMA IF NOT EXISTS {namespace.schema}"])
+        database.make_schema(namespace)
     if found:
         database.apply([set_state(namespace, LOADING)])
     marker = namespace.qualified(MARKER)

@@ -14,6 +14,7 @@ from bench.run import readiness
 from bench.run.assignment import NEVER_NS
 from bench.run.lane import Lane, LineClient
 from bench.run.pace import Pace, finer_timers
+from bench.run.pipelined import PipelinedLane
 from bench.run.readiness import ReadinessLoop
 from bench.run.threads import BlockingClient
 from bench.run.turns import OpenTurns
@@ -33,7 +34,8 @@ Loop = Literal["threads", "readiness"]
 def loop_for(assignment: Assignment) -> Loop:
     """Readiness, where sessions need not wait and there are several: one alone loses nothing by waiting."""
     able = assignment.backend.capabilities.nonblocking and readiness.supported()
-    return "readiness" if able and len(assignment.clients) > 1 else "threads"
+    alone = len(assignment.clients) == 1 and not assignment.backend.capabilities.pipelined
+    return "readiness" if able and not alone else "threads"
 
 
 class Crew:
@@ -113,7 +115,8 @@ class Crew:
             client.recorder.flush()
 
     def _serve(self, window: Window) -> None:
-        lanes = [Lane(client, window) for client in self.clients if isinstance(client, LineClient)]
+        clients = [client for client in self.clients if isinstance(client, LineClient)]
+        lanes = [PipelinedLane(one, window) if one.line.depth > 1 else Lane(one, window) for one in clients]
         try:
             ReadinessLoop(lanes, pace=self._assignment.load.pace).run(window)
         except Exception as error:  # noqa: BLE001  # as above

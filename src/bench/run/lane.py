@@ -70,6 +70,7 @@ class Lane:
             if intended_ns > free_ns:
                 yield intended_ns
                 if not client.may_start():
+                    client.turns.abandon(turn)
                     return
             if client.phase is not MEASUREMENT:
                 client.enter_phase(intended_ns)

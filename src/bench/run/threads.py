@@ -46,6 +46,7 @@ class BlockingClient(Client):
             if intended_ns > free_ns:
                 pace.wait_until(intended_ns, self)
                 if not self.may_start():
+                    self.turns.abandon(turn)
                     break
             self.enter_phase(intended_ns)
             if position == OWN_ORDER:

@@ -28,6 +28,9 @@ class Turns(Protocol):
         """The next turn, which may lie ahead; None: there is nothing more to start."""
         ...
 
+    def abandon(self, turn: Turn) -> None:
+        """A turn that was taken is not started after all: the client was stopped while it waited."""
+
 
 class ClosedTurns:
     """Of one client in a closed loop: by its schedule, until the window is over and enough was started in it."""
@@ -47,6 +50,9 @@ class ClosedTurns:
         if intended_ns >= window.measure_ns:
             self._owed -= 1
         return intended_ns, OWN_ORDER
+
+    def abandon(self, turn: Turn) -> None:
+        """Nobody had arrived."""
 
 
 class OpenTurns:
@@ -74,7 +80,12 @@ class OpenTurns:
                 self._drop(turn)
         return None
 
-    def give_up(self, until_ns: int) -> None:
+    def abandon(self, turn: Turn) -> None:
+        """The arrival is dropped."""
+        with self._lock:
+            self._drop(turn)
+
+    def give_up(self, until_ns: int = NEVER_NS) -> None:
         """Count every arrival before `until_ns` that no client has taken as dropped: nobody is left to start it."""
         with self._lock:
             while (turn := self._next()) is not None and turn[0] < until_ns:
