@@ -54,7 +54,11 @@ class ClientVerdict:
     def _doubts(self, throughput_per_s: float) -> Iterator[Doubt]:
         if self.ceiling is not None and throughput_per_s > CLOSE_RATIO * self.ceiling.operations_per_s:
             yield Doubt.CLIENT_LIMIT
-        if any(worker.cpu_s > SATURATED_RATIO * worker.elapsed_s for worker in self.workers):
+        # A worker that spins until the next start uses its core up whether or not it has anything to do.
+        busy = self.config.load.pace != "spin" and any(
+            worker.cpu_s > SATURATED_RATIO * worker.elapsed_s for worker in self.workers
+        )
+        if busy:
             yield Doubt.WORKER_SATURATED
         if self.config.backend.capabilities.pipelined:
             yield Doubt.PIPELINED
