@@ -76,7 +76,8 @@ class Crew:
         self._turns = OpenTurns(arrivals, window) if arrivals is not None else None
         for client in self.clients:
             client.expect(window, self._turns)
-        self._watchdog.start()
+        if self._blocking:
+            self._watchdog.start()
         self._threads = [
             threading.Thread(target=self._drive, args=(client, window), name=f"client {client.number}", daemon=True)
             for client in self._blocking
@@ -136,6 +137,7 @@ class Crew:
 
     def close(self) -> None:
         """Stop the watch and close the sessions."""
-        self._watchdog.stop()
+        if self._blocking:
+            self._watchdog.stop()
         for client in self.clients:
             client.session.close()
