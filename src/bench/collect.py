@@ -96,10 +96,16 @@ class Collector:
             return pa.DictionaryArray.from_arrays(indices, pa.array(list(words), pa.string()))
 
         size = len(in_measurement)
-        none = column["error"] < 0
-        classes = np.array([list(ErrorClass).index(known.error_class) for known in errors] or [0])
-        states = np.array([known.sqlstate for known in errors] or [None], dtype=object)
-        at = np.where(none, 0, column["error"])
+        failed = column["error"] >= 0
+        none = pa.nulls(size, pa.string())
+        classes = states = none
+        if failed.any():
+            at = np.where(failed, column["error"], 0)
+            kinds = np.array([list(ErrorClass).index(known.error_class) for known in errors])
+            classes = coded(kinds[at], tuple(ErrorClass), ~failed)
+            states = pa.array(
+                np.array([known.sqlstate for known in errors], dtype=object)[at], pa.string(), mask=~failed
+            )
         ready = {"ready_ns": pa.array(np.ascontiguousarray(column["ready_ns"]))} if self.open_loop else {}
         return pa.table(
             {
@@ -113,8 +119,10 @@ class Collector:
                 "end_ns": pa.array(np.ascontiguousarray(column["end_ns"])),
                 "rows": pa.array(np.ascontiguousarray(column["rows"])),
                 "status": coded(column["status"], STATUSES),
-                "error_class": coded(classes[at], tuple(ErrorClass), none),
-                "sqlstate": pa.array(states[at], pa.string(), mask=none),
-                "query_id": pa.array([query or None for query in chunk.query_ids] or [None] * size, pa.string()),
+                "error_class": classes,
+                "sqlstate": states,
+                "query_id": pa.array([query or None for query in chunk.query_ids], pa.string())
+                if chunk.query_ids
+                else none,
             }
         )

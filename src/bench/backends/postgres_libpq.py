@@ -16,7 +16,7 @@ from psycopg.pq import ExecStatus
 
 from bench.backends.base import Call
 from bench.backends.line import Line, Send
-from bench.backends.postgres_session import PostgresSession, begin_text, undone
+from bench.backends.postgres_session import INT4_MAX, INT4_MIN, PostgresSession, begin_text, undone
 from bench.model import CountedRows, Row, Statement, Value
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # Plain numbers, which compare faster than members of an enum.
 TUPLES_OK = int(ExecStatus.TUPLES_OK)
+INT4_OID = 23
 DONE = frozenset((TUPLES_OK, int(ExecStatus.COMMAND_OK), int(ExecStatus.EMPTY_QUERY)))
 
 
@@ -40,6 +41,16 @@ class Encoded(tuple[bytes, "Sequence[Buffer | None]", tuple[int, ...]]):
     """
 
     __slots__ = ()
+
+
+def _as_int4(row: Sequence[Value]) -> list[Buffer | None] | None:
+    """Whole numbers as text, where all values are such and fit; otherwise None."""
+    found: list[Buffer | None] = []
+    for value in row:
+        if type(value) is not int or not INT4_MIN <= value <= INT4_MAX:
+            return None
+        found.append(b"%d" % value)
+    return found
 
 
 class LibpqRows(Sequence[Row]):
@@ -88,11 +99,13 @@ class LibpqSession(PostgresSession):
         dumping, formats = self._dumping, [PyFormat.TEXT] * len(statement.parameters or rows[0])
         dump, known, name, found = dumping.dump_sequence, None, b"", []
         for row in rows:
-            dumped = dump(row, formats)
-            types = dumping.types or ()
+            sent: Sequence[Buffer | None] | None = _as_int4(row)  # as the dumper of `configure`, at a third of the cost
+            types = (INT4_OID,) * len(row)
+            if sent is None:
+                sent, types = dump(row, formats), dumping.types or ()
             if types != known:
                 known, name = types, self._names.name(statement.sql, types)
-            found.append(Encoded((name, dumped, types)))
+            found.append(Encoded((name, sent, types)))
         # Only this module's calls look into them, as `Session.encode` promises: the loops take them for values.
         return cast("Sequence[Sequence[Value]]", found)
 

@@ -82,7 +82,8 @@ class Crew:
         self._turns = [self._open_turns(window, group) for group in range(load.groups)]
         for client in self.clients:
             client.expect(window, self._turns[load.group(client.number)])
-        self._watchdog.start()
+        if self._blocking:
+            self._watchdog.start()
         self._threads = [
             threading.Thread(target=self._drive, args=(client, window), name=f"client {client.number}", daemon=True)
             for client in self._blocking
@@ -161,6 +162,7 @@ class Crew:
 
     def close(self) -> None:
         """Stop the watch and close the sessions."""
-        self._watchdog.stop()
+        if self._blocking:
+            self._watchdog.stop()
         for client in self.clients:
             client.session.close()
