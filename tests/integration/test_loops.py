@@ -133,6 +133,7 @@ def test_a_write_conflict_is_retried_with_the_same_values(shop, loop):
         rendered(
             operation,
             read("SELECT balance FROM account WHERE id = 1"),
+            read("SELECT pg_sleep(0.002)"),
             change("UPDATE account SET balance = balance + 1 WHERE id = 1"),
         ),
     )
