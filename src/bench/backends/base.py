@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 
 from bench.backends import ddl
-from bench.backends.capabilities import Capabilities as Capabilities  # as part of what an engine must say
+from bench.backends.capabilities import Capabilities as Capabilities  # noqa: PLC0414  # part of what an engine must say
 from bench.errors import BackendError
 from bench.model import (
     Aggregate,
