@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -12,11 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bench import environment, observe, prepare, stats, verify
+from bench.client_verdict import ClientVerdict
 from bench.collect import Collector
+from bench.doubt import Doubt
 from bench.errors import BenchError, RunError
 from bench.executors.local import CANCEL, Batch, Finished, LocalExecutor
 from bench.interrupt import HeldInterrupt
 from bench.metering import Meter
+from bench.model import Phase
 from bench.plan import Plan, RunConfig, question_hash
 from bench.redact import redact_text
 from bench.results import RunWriter, new_run_id, open_run, summary
@@ -49,16 +53,10 @@ def run_cell(config: RunConfig, plan: Plan, directory: Path, progress: Progress)
     Raises:
         KeyboardInterrupt: The user ended it; what was measured is kept.
     """
-    key = RunKey(
-        run_id=new_run_id(),
-        backend=config.backend.name,
-        dataset=config.dataset.name,
-        workload=config.workload.name,
-        load=config.load.name,
-    )
+    key = run_key(config)
     try:
         emulated, starts = config.backend.capabilities.emulated, 2 if config.cold else 1
-        with RunWriter(directory, key, _facts(config, plan), replace=True, emulated=emulated) as writer, progress:
+        with RunWriter(directory, key, facts(config, plan), replace=True, emulated=emulated) as writer, progress:
             meter = Meter(price=config.price, emulated=emulated, starts=starts, writer=writer)
             try:
                 _Measurement(config=config, plan=plan, writer=writer, progress=progress, meter=meter).run()
@@ -74,7 +72,18 @@ def run_cell(config: RunConfig, plan: Plan, directory: Path, progress: Progress)
     return CellOutcome(status="done", message="", run_id=key.run_id)
 
 
-def _facts(config: RunConfig, plan: Plan) -> dict[str, object]:
+def run_key(config: RunConfig) -> RunKey:
+    """The key of a new run of this cell."""
+    return RunKey(
+        run_id=new_run_id(),
+        backend=config.backend.name,
+        dataset=config.dataset.name,
+        workload=config.workload.name,
+        load=config.load.name,
+    )
+
+
+def facts(config: RunConfig, plan: Plan) -> dict[str, object]:
     """What the manifest says from the start."""
     return {
         "config": config.resolved,
@@ -87,6 +96,7 @@ def _facts(config: RunConfig, plan: Plan) -> dict[str, object]:
         "repetition": 0,
         "load_description": config.load.describe(),
         "open_loop": config.load.open_loop,
+        "streams": config.load.facts(),
         "capabilities": asdict(config.backend.capabilities),
         "host": environment.host(),
         "versions": environment.package_versions(),
@@ -104,8 +114,12 @@ class _Measurement:
     progress: Progress
     meter: Meter
     observation: observe.Observation = field(init=False)
+    verdict: ClientVerdict = field(init=False)
+    dropped: Counter[tuple[Phase, int]] = field(default_factory=Counter)
+    """Arrivals of an open loop that were not started: by phase, and by position of the operation or -1."""
 
     def __post_init__(self) -> None:
+        self.verdict = ClientVerdict(config=self.config, writer=self.writer)
         self.observation = observe.Observation(writer=self.writer, operations=self.plan.operations)
 
     def run(self) -> None:
@@ -113,7 +127,7 @@ class _Measurement:
         self._write_plan()
         described = config.backend.for_run(self.writer.key.run_id, self.writer.directory.name)
         with ExitStack() as stack:
-            executor = stack.enter_context(LocalExecutor(config.load.processes))
+            executor = stack.enter_context(LocalExecutor(self._processes()))
             backend = stack.enter_context(described.provision(config.data_name, config.home, self._say))
             stack.callback(executor.close)  # before the engine is left: no worker may still use it
             self.meter.opened(backend.compute)
@@ -134,6 +148,10 @@ class _Measurement:
                     self._load(executor, backend, workload)
             finally:  # a load that failed, or was interrupted, has a history too
                 self.observation.conclude(backend, self.plan.namespace)
+
+    def _processes(self) -> int:
+        limit = self.config.backend.capabilities.max_processes
+        return self.config.load.worker_processes(cores=environment.usable_cores(), limit=limit)
 
     def _say(self, line: str) -> None:
         """Show a line, and keep it with the results."""
@@ -210,50 +228,69 @@ class _Measurement:
     def _load(self, executor: LocalExecutor, backend: Backend, workload: Workload) -> None:
         """Run the load, and summarise whatever was measured, also after an interruption or a dead worker."""
         load = self.config.load
-        executor.assign(
-            Assignment(
-                backend=backend,
-                namespace=self.plan.namespace,
-                operations=self.plan.operations,
-                workload=workload,
-                load=load,
-                seed=self.config.seed,
-                clients=tuple(range(load.clients)),
-            )
+        assignment = Assignment(
+            backend=backend,
+            namespace=self.plan.namespace,
+            operations=self.plan.operations,
+            workload=workload,
+            load=load,
+            seed=self.config.seed,
+            clients=tuple(range(load.clients)),
         )
+        executor.assign(assignment)
         self.progress.say(f"load: {load.describe()}")
         window, messages = executor.drive(lambda start_ns: Window.of(load, start_ns))
         collector = Collector(
             operations=[operation.name for operation in self.plan.operations],
             measure_ns=window.measure_ns,
             write=lambda table: self.writer.add_samples(table, repetition=0),
+            open_loop=load.open_loop,
         )
         self.writer.update(window=asdict(window))
         self.writer.enter(Stage.WARM_UP if load.warm_up_s else Stage.MEASUREMENT)
         with HeldInterrupt() as interrupt:
             try:
                 self._gather(_until_interrupted(messages, interrupt, executor), collector, window)
+                self.meter.stop()
+                if not interrupt.noted:
+                    self.verdict.measure_ceiling(assignment)
             finally:
                 self.progress.finish()
                 collector.flush()
                 self._summarise(collector, window)
         _demand_success(collector)
 
+    def _arriving(self) -> stats.Arriving | None:
+        """What the summary has to know of an open loop."""
+        late_ns = self.config.load.late_ns
+        if late_ns is None:
+            return None
+        dropped = [self.dropped[Phase.MEASUREMENT, position] for position in range(len(self.plan.operations))]
+        return stats.Arriving(late_ns=late_ns, dropped=dropped, closed=self._closed())
+
+    def _closed(self) -> frozenset[int]:
+        """Positions of the operations that do not arrive by a clock."""
+        asked = enumerate(self.plan.operations)
+        return frozenset(at for at, operation in asked if not self.config.load.on_schedule(operation.name))
+
     def _gather(self, messages: Iterator[Batch | Finished | None], collector: Collector, window: Window) -> None:
-        workers = []
         measuring = not self.config.load.warm_up_s
+        driver_stats: Counter[str] = Counter()
         for message in messages:
             if isinstance(message, Batch):
                 collector.add(message.chunk, message.errors)
             elif isinstance(message, Finished):
-                workers.append(asdict(message.facts))
+                self.verdict.workers.append(message.facts)
+                self.dropped.update(message.dropped)
+                driver_stats.update(message.driver_stats)
                 self.observation.sessions += message.session_numbers
             now_ns = time.monotonic_ns()
             if not measuring and now_ns >= window.measure_ns:
                 measuring = True
                 self.writer.enter(Stage.MEASUREMENT)
             self._show(collector, window, now_ns)
-        self.writer.update(workers=workers)
+        workers = [asdict(worker) for worker in self.verdict.workers]
+        self.writer.update(workers=workers, driver_stats=dict(driver_stats))
 
     def _show(self, collector: Collector, window: Window, now_ns: int) -> None:
         measured_s = (min(now_ns, window.end_ns) - window.measure_ns) / NS_PER_S
@@ -270,20 +307,42 @@ class _Measurement:
         self.writer.enter(Stage.SUMMARY)
         self.writer.update(operation_errors=collector.known_errors())
         operations = [operation.name for operation in self.plan.operations]
-        attempts = summary.attempts(open_run(self.writer.directory).samples(summary.SAMPLE_COLUMNS), operations)
+        columns = summary.OPEN_LOOP_COLUMNS if self.config.load.open_loop else summary.SAMPLE_COLUMNS
+        attempts = summary.attempts(open_run(self.writer.directory).samples(columns), operations)
         summaries = stats.summarize(
             attempts,
             operations,
             start_ns=window.measure_ns,
             end_ns=min(window.end_ns, max(time.monotonic_ns(), window.measure_ns)),
-            open_loop=self.config.load.open_loop,
+            arriving=self._arriving(),
         )
+        if self.config.load.open_loop:
+            self.writer.update(arrivals=_arrivals(attempts, self.dropped, window, self._closed()))
         cost = self.meter.stop()
+        summaries = self.verdict.on(summaries)
         self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=0, cost=cost))
         seconds = stats.per_second(attempts, operations, start_ns=window.measure_ns)
         self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=0))
         for doubt, concerned in _doubts(summaries).items():
             self.writer.warn(doubt.concerning(concerned, of=len(summaries)))
+
+
+def _arrivals(
+    attempts: stats.Attempts, dropped: Counter[tuple[Phase, int]], window: Window, closed: frozenset[int]
+) -> dict[str, object]:
+    """What became of the arrivals of each phase: each was started or dropped."""
+    import numpy as np
+
+    assert attempts.attempt is not None  # it was asked for
+    measured = attempts.intended_start_ns >= window.measure_ns
+    first = (attempts.attempt == 0) & ~np.isin(attempts.operation, list(closed))
+    return {
+        str(phase): {
+            "started": int((first & (measured == (phase is Phase.MEASUREMENT))).sum()),
+            "dropped": sum(count for (of, _), count in dropped.items() if of is phase),
+        }
+        for phase in (Phase.WARM_UP, Phase.MEASUREMENT)
+    }
 
 
 def _until_interrupted(
@@ -300,9 +359,9 @@ def _until_interrupted(
             return
 
 
-def _doubts(summaries: list[stats.OperationSummary]) -> dict[stats.Doubt, list[str]]:
+def _doubts(summaries: list[stats.OperationSummary]) -> dict[Doubt, list[str]]:
     """The operations that each doubt concerns."""
-    found = {doubt: [row.operation for row in summaries if doubt in row.warnings] for doubt in stats.Doubt}
+    found = {doubt: [row.operation for row in summaries if doubt in row.warnings] for doubt in Doubt}
     return {doubt: concerned for doubt, concerned in found.items() if concerned}
 
 

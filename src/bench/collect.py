@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.model import ErrorClass, Phase
-from bench.record import FIELDS, STATUS_OK, STATUSES, Chunk, KnownError
+from bench.record import STATUS_OK, STATUSES, Chunk, KnownError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ KEPT_KINDS = 50
 
 @dataclass(kw_only=True)
 class Collector:
-    """Gathers the chunks of all clients of a run.
+    """Gathers the chunks of all recorders of a run.
 
     A part is written when half a million samples are there or the last part is some seconds old.
     """
@@ -33,6 +33,8 @@ class Collector:
     measure_ns: int
     """Where the measurement interval begins: a sample's phase is that of its intended start."""
     write: Callable[[pa.Table], object]
+    open_loop: bool = False
+    """Keep too when each operation was ready to start, by which the lags of an open loop are told apart."""
     measured: int = 0
     """Samples of the measurement interval so far."""
     failed: int = 0
@@ -44,15 +46,14 @@ class Collector:
     _written_at: float = field(default_factory=time.monotonic)
 
     def add(self, chunk: Chunk, errors: Sequence[KnownError]) -> None:
-        """Take one client's chunk; `errors` is what its samples point at."""
-        values = chunk.table()
-        column = {name: values[:, position] for position, name in enumerate(FIELDS)}
+        """Take one recorder's chunk; `errors` is what its samples point at."""
+        column = chunk.samples()
         in_measurement = column["intended_start_ns"] >= self.measure_ns
         self.measured += int(in_measurement.sum())
         self.failed += int((in_measurement & (column["status"] != STATUS_OK)).sum())
         self._note(column["error"], errors)
         self._waiting.append(self._table(chunk, column, in_measurement, errors))
-        self._waiting_rows += len(values)
+        self._waiting_rows += len(column)
         if self._waiting_rows >= PART_SAMPLES or time.monotonic() - self._written_at > PART_INTERVAL_S:
             self.flush()
 
@@ -85,7 +86,7 @@ class Collector:
             self.counts[key] += 1
 
     def _table(
-        self, chunk: Chunk, column: dict[str, np.ndarray], in_measurement: np.ndarray, errors: Sequence[KnownError]
+        self, chunk: Chunk, column: np.ndarray, in_measurement: np.ndarray, errors: Sequence[KnownError]
     ) -> pa.Table:
         import numpy as np
         import pyarrow as pa
@@ -95,23 +96,33 @@ class Collector:
             return pa.DictionaryArray.from_arrays(indices, pa.array(list(words), pa.string()))
 
         size = len(in_measurement)
-        none = column["error"] < 0
-        classes = np.array([list(ErrorClass).index(known.error_class) for known in errors] or [0])
-        states = np.array([known.sqlstate for known in errors] or [None], dtype=object)
-        at = np.where(none, 0, column["error"])
+        failed = column["error"] >= 0
+        none = pa.nulls(size, pa.string())
+        classes = states = none
+        if failed.any():
+            at = np.where(failed, column["error"], 0)
+            kinds = np.array([list(ErrorClass).index(known.error_class) for known in errors])
+            classes = coded(kinds[at], tuple(ErrorClass), ~failed)
+            states = pa.array(
+                np.array([known.sqlstate for known in errors], dtype=object)[at], pa.string(), mask=~failed
+            )
+        ready = {"ready_ns": pa.array(np.ascontiguousarray(column["ready_ns"]))} if self.open_loop else {}
         return pa.table(
             {
+                **ready,
                 "operation": coded(column["operation"], self.operations),
                 "phase": coded(in_measurement, (Phase.WARM_UP, Phase.MEASUREMENT)),
-                "client": pa.array(np.full(size, chunk.client, np.int32)),
+                "client": pa.array(np.ascontiguousarray(column["client"])),
                 "attempt": pa.array(column["attempt"].astype(np.int32)),
-                "intended_start_ns": pa.array(column["intended_start_ns"]),
-                "start_ns": pa.array(column["start_ns"]),
-                "end_ns": pa.array(column["end_ns"]),
-                "rows": pa.array(column["rows"]),
+                "intended_start_ns": pa.array(np.ascontiguousarray(column["intended_start_ns"])),
+                "start_ns": pa.array(np.ascontiguousarray(column["start_ns"])),
+                "end_ns": pa.array(np.ascontiguousarray(column["end_ns"])),
+                "rows": pa.array(np.ascontiguousarray(column["rows"])),
                 "status": coded(column["status"], STATUSES),
-                "error_class": coded(classes[at], tuple(ErrorClass), none),
-                "sqlstate": pa.array(states[at], pa.string(), mask=none),
-                "query_id": pa.array([query or None for query in chunk.query_ids] or [None] * size, pa.string()),
+                "error_class": classes,
+                "sqlstate": states,
+                "query_id": pa.array([query or None for query in chunk.query_ids], pa.string())
+                if chunk.query_ids
+                else none,
             }
         )

@@ -29,6 +29,11 @@ PACKAGES = (
 )
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def host() -> dict[str, object]:
     """Machine and operating system."""
     import psutil

@@ -128,7 +128,7 @@ def _guessed(config: RunConfig) -> _Guess:
     checks = len(config.workload.asked) if config.verify and config.backend.capabilities.answers else 0
     usage = Usage(
         data_s=(rows or 0) / rate,
-        run_s=checks * CHECK_S + load.warm_up_s + measure_s,
+        run_s=checks * CHECK_S + load.runs * (load.warm_up_s + measure_s),
         starts=2 if config.cold else 1,
         compute=config.backend.compute,
     )
@@ -142,6 +142,7 @@ def _guessed(config: RunConfig) -> _Guess:
             data,
             f"checks: {CHECK_S:g} s for each of {checks} operations; start: {START_S:g} s",
             f"load: {load.warm_up_s:g} s warm-up, {measure_s:g} s measurement"
+            + (f", at most {load.runs} times" if load.runs > 1 else "")
             + (", and longer where its iterations take longer" if unknown else ""),
         ),
     )

@@ -42,6 +42,10 @@ class RunConfig:
     """Empty the engine's caches between the check of the answers and the load."""
     plans: bool
     """Take the engine's plan of each operation before the load is run."""
+    ceiling_s: float
+    """How long the harness alone is measured after a load that is at least ten times as long; 0: not at all."""
+    answering: Backend
+    """The engine that answers at once, against which it is measured."""
     label: str
     """The user's own words for this run."""
     choices: Mapping[str, str]
@@ -128,7 +132,7 @@ def question_hash(config: RunConfig, plan: Plan, workload: Workload, fingerprint
             "mix": {operation.name: config.workload.weight(operation.name) for operation in asked},
             "transactions": {operation.name: [operation.transactional, operation.isolation] for operation in asked},
             "values": streams.digest(workload, config.seed, config.load.clients),
-            "load": config.load.describe(),
+            "load": config.load.question(),
         }
     )
 
@@ -155,7 +159,8 @@ def _check_fit(config: RunConfig, plan: Plan) -> None:
     """Refuse what this backend, dataset and workload cannot do together."""
     can, load = config.backend.capabilities, config.load
     _check_price(config)
-    if can.max_processes is not None and load.processes > can.max_processes:
+    load.check(config.workload)
+    if can.max_processes is not None and load.processes is not None and load.processes > can.max_processes:
         raise ConfigError(
             f"{load.processes} processes, but {config.backend.name} lets {can.max_processes} open its database; "
             f"use load.processes={can.max_processes}",
@@ -177,8 +182,19 @@ def _check_fit(config: RunConfig, plan: Plan) -> None:
             "or allow it with dataset.allow_writes=true",
             key="workload",
         )
-    for operation in config.workload.asked:
+    _check_operations(config, plan)
+
+
+def _check_operations(config: RunConfig, plan: Plan) -> None:
+    can = config.backend.capabilities
+    for operation, rendered in zip(config.workload.asked, plan.operations, strict=True):
         key = f"workload.operations.{operation.name}"
+        if can.pipelined and (len(rendered.statements) > 1 or operation.transactional or operation.retries):
+            raise ConfigError(
+                "a pipeline takes operations of one statement that are sent once; leave it out of the mix, "
+                f"or choose another driver for {config.backend.name}",
+                key=key,
+            )
         if operation.transactional and not can.transactions:
             raise ConfigError(f"{config.backend.name} has no transactions", key=key)
         if operation.isolation and operation.isolation not in can.isolation_levels:

@@ -1,64 +1,28 @@
-"""From attempts to numbers. Pure: numpy, and neither clock nor file nor environment.
-
-Percentiles are nearest-rank (the smallest measured value that at least q of all values do not exceed; definition 1 of
-Hyndman and Fan, "Sample quantiles in statistical packages", 1996): each is a time that some attempt really took, and it
-is an order statistic, as the bounds of its interval are.
-"""
+"""From attempts to numbers. Pure: numpy, and neither clock nor file nor environment."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-from fractions import Fraction
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.doubt import Doubt
 from bench.model import Status
+from bench.percentiles import Distribution, distribution, percentile_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 NS_PER_S = 1_000_000_000
-TAIL = 10
-"""A percentile is given from this many values in its tail on."""
-CONFIDENCE = 0.95
+HARNESS_LAG_NS = 1_000_000
+HARNESS_LAG_RATIO = 0.1
+"""The harness is in doubt when the p99 of its own lag exceeds both the limit above and this part of the median
+response time."""
 STATUSES = tuple(Status)
 """Their positions are the codes in `Attempts.status`."""
 _OK = STATUSES.index(Status.OK)
 _ABORTED = STATUSES.index(Status.ABORTED)
-
-
-class Doubt(StrEnum):
-    """A reason to trust a number less, as it stands in the column `warnings`."""
-
-    NOTHING_MEASURED = "nothing_measured"
-    TOO_FEW_SAMPLES = "too_few_samples"
-    ERRORS = "errors"
-    ABORTED = "aborted"
-
-    @property
-    def remedy(self) -> str:
-        """What it means and what to do about it: one sentence."""
-        return _REMEDIES[self]
-
-    def concerning(self, operations: Sequence[str], of: int) -> str:
-        """The doubt as a line for the user: which of the `of` operations it concerns, and the remedy."""
-        which = "all operations" if len(operations) == of > 1 else ", ".join(operations)
-        return f"{self} ({which}): {self.remedy}"
-
-
-_REMEDIES = {
-    Doubt.NOTHING_MEASURED: "no attempt succeeded: the errors are in manifest.json; "
-    "if there are none, raise load.duration_s",
-    Doubt.TOO_FEW_SAMPLES: "fewer than 20 attempts succeeded, too few for a median: "
-    "raise load.duration_s or set load.iterations",
-    Doubt.ERRORS: "attempts failed, and times are of the others only: "
-    "see error_class and sqlstate in samples, and the first messages in manifest.json",
-    Doubt.ABORTED: "the engine rolled attempts back for conflicts or deadlocks, and times are of the others only: "
-    "use fewer clients or a wider range of keys, or count them as part of the question",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -75,30 +39,39 @@ class Attempts:
     start_ns: np.ndarray
     end_ns: np.ndarray
     rows: np.ndarray
+    attempt: np.ndarray | None = None
+    """0 for the first of an operation; needed in an open loop, as `ready_ns` is."""
+    ready_ns: np.ndarray | None = None
+    """When the operation was due and its client free."""
 
     def __len__(self) -> int:
         return len(self.operation)
 
     def take(self, chosen: np.ndarray) -> Attempts:
         """The attempts at the given positions, or where a mask is true."""
-        return Attempts(**{name: getattr(self, name)[chosen] for name in self.__dataclass_fields__})
+        columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return replace(self, **{name: column[chosen] for name, column in columns.items() if column is not None})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Distribution:
-    """Mean, percentiles with 95 % intervals, and maximum of a time, in ns; None where there are too few values."""
+class Lag:
+    """How long operations were started after they should have been, in ns; None where there are too few values."""
 
-    mean_ns: float | None = None
     p50_ns: int | None = None
-    p90_ns: int | None = None
-    p95_ns: int | None = None
     p99_ns: int | None = None
-    p999_ns: int | None = None
     max_ns: int | None = None
-    p50_low_ns: int | None = None
-    p50_high_ns: int | None = None
-    p99_low_ns: int | None = None
-    p99_high_ns: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arriving:
+    """What a summary has to know of an open loop."""
+
+    late_ns: int
+    """An operation that starts so long after its intended start, or longer, is late."""
+    dropped: Sequence[int] = ()
+    """Arrivals that were never started, by position of the operation; empty: none."""
+    closed: frozenset[int] = frozenset()
+    """Positions of the operations that do not arrive by a clock, as other clients ask them in a closed loop."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,14 +86,20 @@ class OperationSummary:
     aborted: int = 0
     """Those that the engine rolled back."""
     late: int = 0
+    """Those that started late; retries are not."""
     dropped: int = 0
+    """Arrivals that were never started; they are not in `count`."""
     throughput_per_s: float = 0.0
     """Of all attempts that ended."""
     goodput_per_s: float = 0.0
     """Of those that succeeded."""
-    service_time: Distribution = Distribution()
+    service_time: Distribution = field(default_factory=Distribution)
     response_time: Distribution | None = None
     """None in a closed loop, where nobody waits for a client to become free."""
+    schedule_lag: Lag = Lag()
+    """Between intended start and start of first attempts; without values in a closed loop."""
+    harness_lag: Lag = Lag()
+    """The part of it in which a client was free: what the tool itself took to start the operation."""
     rows: int = 0
     """Returned or changed by the attempts that succeeded."""
     busy_ratio: float = 0.0
@@ -144,60 +123,8 @@ class Second:
     max_ns: int | None
 
 
-def percentile_or_none(sorted_ns: np.ndarray, q: float) -> int | None:
-    """The nearest-rank percentile, or None below ten values in its tail.
-
-    So p50 needs 20 values, p90 100, p95 200, p99 1,000 and p99.9 10,000.
-
-    Args:
-        sorted_ns: Values in ascending order, shape (n,).
-        q: Above 0 and below 1; 0.99 for p99.
-    """
-    exact, size = _exact(q), len(sorted_ns)
-    if size * min(exact, 1 - exact) < TAIL:
-        return None
-    rank = -(-size * exact.numerator // exact.denominator)
-    return int(sorted_ns[rank - 1])
-
-
-def interval_ranks(size: int, q: float, confidence: float = CONFIDENCE) -> tuple[int, int] | None:
-    """Ranks, from 1, of the two order statistics between which the true q-quantile lies with at least `confidence`.
-
-    Free of any assumption on the distribution: the number of values below the quantile is binomial (David and Nagaraja,
-    "Order Statistics", 3rd edition, section 7.1; Le Boudec, "Performance Evaluation", theorem 2.1), at most half
-    of the remaining probability on each side. It does assume independent values. None where `size` is too small.
-    """
-    first, cumulated = _binomial(size, q)
-    outside = (1 - confidence) / 2
-    low = first + int(np.count_nonzero(cumulated <= outside))
-    high = first + int(np.searchsorted(cumulated, 1 - outside)) + 1
-    return (low, high) if low >= 1 and high <= size else None
-
-
-def distribution(values_ns: np.ndarray) -> Distribution:
-    """Mean, percentiles, intervals and maximum of unsorted times in ns, shape (n,)."""
-    if not len(values_ns):
-        return Distribution()
-    ordered = np.sort(values_ns)
-    p50_low, p50_high = _bounds(ordered, 0.5)
-    p99_low, p99_high = _bounds(ordered, 0.99)
-    return Distribution(
-        mean_ns=float(ordered.mean()),
-        p50_ns=percentile_or_none(ordered, 0.5),
-        p90_ns=percentile_or_none(ordered, 0.9),
-        p95_ns=percentile_or_none(ordered, 0.95),
-        p99_ns=percentile_or_none(ordered, 0.99),
-        p999_ns=percentile_or_none(ordered, 0.999),
-        max_ns=int(ordered[-1]),
-        p50_low_ns=p50_low,
-        p50_high_ns=p50_high,
-        p99_low_ns=p99_low,
-        p99_high_ns=p99_high,
-    )
-
-
 def summarize(
-    attempts: Attempts, operations: Sequence[str], *, start_ns: int, end_ns: int, open_loop: bool
+    attempts: Attempts, operations: Sequence[str], *, start_ns: int, end_ns: int, arriving: Arriving | None = None
 ) -> list[OperationSummary]:
     """One summary per operation, in the order of `operations`; one that was never asked has a count of 0.
 
@@ -211,7 +138,7 @@ def summarize(
         operations: Names, by the codes in `attempts.operation`.
         start_ns: Start of the measurement interval.
         end_ns: Its planned end, or when the run was interrupted.
-        open_loop: Operations arrive by a clock, so that response time has a meaning.
+        arriving: Of an open loop, where operations arrive by a clock, so that response time has a meaning.
     """
     in_time = attempts.intended_start_ns >= start_ns
     measured = attempts if in_time.all() else attempts.take(in_time)
@@ -222,7 +149,8 @@ def summarize(
         _summary(
             name,
             measured.take(positions),
-            open_loop=open_loop,
+            arriving=arriving if arriving and code not in arriving.closed else None,
+            dropped=arriving.dropped[code] if arriving and arriving.dropped else 0,
             throughput_per_s=float(finished[code]),
             goodput_per_s=float(good[code]),
             busy_ratio=float(busy_ratios[code]),
@@ -254,33 +182,6 @@ def nothing_measured(summaries: Sequence[OperationSummary]) -> tuple[str, ...]:
 # ---- parts ------------------------------------------------------------------------------------------------------
 
 
-@lru_cache
-def _exact(q: float) -> Fraction:
-    """The decimal fraction that is meant, so that no rank is off by one for 0.1 + 0.2 reasons.
-
-    Kept, as `per_second` asks for the same four again and again.
-    """
-    return Fraction(q).limit_denominator(1_000_000)
-
-
-def _bounds(ordered: np.ndarray, q: float) -> tuple[int | None, int | None]:
-    if percentile_or_none(ordered, q) is None:
-        return None, None
-    ranks = interval_ranks(len(ordered), q)
-    return (int(ordered[ranks[0] - 1]), int(ordered[ranks[1] - 1])) if ranks else (None, None)
-
-
-def _binomial(size: int, q: float) -> tuple[int, np.ndarray]:
-    """(k, cumulated probabilities of k, k + 1, ...) of the binomial distribution, all but 12 standard deviations."""
-    reach = 12 * (size * q * (1 - q)) ** 0.5 + 12
-    first, last = max(0, int(size * q - reach)), min(size, int(size * q + reach) + 1)
-    counts = np.arange(first, last + 1, dtype=np.float64)
-    steps = np.log((size - counts[:-1]) / counts[1:] * (q / (1 - q)))
-    logs = np.concatenate([[0.0], np.cumsum(steps)])
-    masses = np.exp(logs - logs.max())
-    return first, np.cumsum(masses / masses.sum())
-
-
 def _rates(attempts: Attempts, operations: int, *, start_ns: int, end_ns: int) -> tuple[np.ndarray, np.ndarray]:
     """(throughput, goodput) per s, each of shape (operations,)."""
     if not len(attempts):
@@ -309,7 +210,8 @@ def _summary(
     name: str,
     mine: Attempts,
     *,
-    open_loop: bool,
+    arriving: Arriving | None,
+    dropped: int,
     throughput_per_s: float,
     goodput_per_s: float,
     busy_ratio: float,
@@ -318,18 +220,25 @@ def _summary(
     aborted = int(np.count_nonzero(mine.status == _ABORTED))
     errors = len(mine) - len(ok) - aborted
     service_time = distribution(ok.end_ns - ok.start_ns)
+    response_time = distribution(ok.end_ns - ok.intended_start_ns) if arriving else None
+    lags = _lags(mine, arriving.late_ns) if arriving else _Lags()
+    doubts = _doubts(service_time, succeeded=len(ok), errors=errors, aborted=aborted)
     return OperationSummary(
         operation=name,
         count=len(mine),
         errors=errors,
         aborted=aborted,
+        late=lags.late,
+        dropped=dropped,
         throughput_per_s=throughput_per_s,
         goodput_per_s=goodput_per_s,
         service_time=service_time,
-        response_time=distribution(ok.end_ns - ok.intended_start_ns) if open_loop else None,
+        response_time=response_time,
+        schedule_lag=lags.schedule,
+        harness_lag=lags.harness,
         rows=int(ok.rows.sum()),
         busy_ratio=busy_ratio,
-        warnings=tuple(_doubts(service_time, succeeded=len(ok), errors=errors, aborted=aborted)),
+        warnings=(*doubts, *_doubts_of_arrivals(dropped, lags.harness, response_time)),
     )
 
 
@@ -342,6 +251,41 @@ def _doubts(service_time: Distribution, *, succeeded: int, errors: int, aborted:
         yield Doubt.ERRORS
     if aborted:
         yield Doubt.ABORTED
+
+
+def _doubts_of_arrivals(dropped: int, harness: Lag, response_time: Distribution | None) -> Iterator[Doubt]:
+    if dropped:
+        yield Doubt.DROPPED
+    typical_ns = (response_time.p50_ns if response_time else None) or 0
+    if harness.p99_ns is not None and harness.p99_ns > max(HARNESS_LAG_NS, HARNESS_LAG_RATIO * typical_ns):
+        yield Doubt.LATE_HARNESS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Lags:
+    schedule: Lag = Lag()
+    harness: Lag = Lag()
+    late: int = 0
+
+
+def _lags(mine: Attempts, late_ns: int) -> _Lags:
+    """Of first attempts, whatever became of them; a retry starts late because of the attempt before it."""
+    if mine.attempt is None or mine.ready_ns is None:
+        return _Lags()
+    first = mine.attempt == 0
+    schedule_ns = (mine.start_ns - mine.intended_start_ns)[first]
+    harness_ns = (mine.start_ns - mine.ready_ns)[first]
+    late = int(np.count_nonzero(schedule_ns >= late_ns))
+    return _Lags(schedule=_lag(schedule_ns), harness=_lag(harness_ns), late=late)
+
+
+def _lag(values_ns: np.ndarray) -> Lag:
+    ordered = np.sort(values_ns)
+    return Lag(
+        p50_ns=percentile_or_none(ordered, 0.5),
+        p99_ns=percentile_or_none(ordered, 0.99),
+        max_ns=int(ordered[-1]) if len(ordered) else None,
+    )
 
 
 def _seconds(name: str, mine: Attempts, start_ns: int) -> Iterator[Second]:

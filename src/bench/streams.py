@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.model import Value
+from bench.randomness import generator
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from bench.workload import Operation, Params, Workload
 
 BLOCK = 1_024
@@ -20,29 +20,24 @@ VERIFY_LANE = -1
 """The lane of the one fixed draw by which answers are checked."""
 
 
-def generator(seed: int, *purpose: str | int) -> np.random.Generator:
-    """Randomness of one purpose, independent of every other purpose under the same seed."""
-    import numpy as np
-
-    key = hashlib.sha256("\x1f".join(map(str, purpose)).encode()).digest()
-    words = [int.from_bytes(key[at : at + 4], "little") for at in range(0, 16, 4)]
-    return np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence(seed, spawn_key=tuple(words))))
+def columns(
+    operation: Operation, seed: int, *, lane: int, lanes: int, block: int = BLOCK
+) -> Iterator[Mapping[str, Sequence[Value]]]:
+    """The bound values of one client's next `block` runs of an operation, by parameter, without end."""
+    randomness = {name: generator(seed, "parameter", operation.name, name, lane) for name in operation.params}
+    for position in itertools.count(0, block):
+        yield {
+            name: sampler.draw(randomness[name], block, position=position, lane=lane % lanes, lanes=lanes)
+            for name, sampler in operation.params.items()
+        }
 
 
 def parameters(operation: Operation, seed: int, *, lane: int, lanes: int, block: int = BLOCK) -> Iterator[Params]:
     """The bound values of one client's runs of an operation, without end."""
-    randomness = {name: generator(seed, "parameter", operation.name, name, lane) for name in operation.params}
-    position = 0
-    while True:
-        columns = [
-            sampler.draw(randomness[name], block, position=position, lane=lane % lanes, lanes=lanes)
-            for name, sampler in operation.params.items()
-        ]
-        names = tuple(operation.params)
-        rows: Iterator[tuple[Value, ...]] = zip(*columns, strict=True) if columns else iter([()] * block)
+    for drawn in columns(operation, seed, lane=lane, lanes=lanes, block=block):
+        rows: Iterator[tuple[Value, ...]] = zip(*drawn.values(), strict=True) if drawn else iter([()] * block)
         for row in rows:
-            yield dict(zip(names, row, strict=True))
-        position += block
+            yield dict(zip(drawn, row, strict=True))
 
 
 def fixed_parameters(operation: Operation, seed: int) -> Params:
@@ -50,11 +45,11 @@ def fixed_parameters(operation: Operation, seed: int) -> Params:
     return next(parameters(operation, seed, lane=VERIFY_LANE, lanes=1, block=1))
 
 
-def order(workload: Workload, seed: int, *, lane: int) -> Iterator[int]:
+def order(workload: Workload, seed: int, *, lane: int, changes: Mapping[str, float] | None = None) -> Iterator[int]:
     """Positions in `workload.asked` of one client's operations, without end."""
     randomness = generator(seed, "mix", lane)
     while True:
-        yield from workload.order(randomness, BLOCK)
+        yield from workload.order(randomness, BLOCK, changes)
 
 
 def digest(workload: Workload, seed: int, lanes: int) -> str:

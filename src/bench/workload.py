@@ -87,25 +87,41 @@ class Workload:
         """The operations whose weight is above 0."""
         return tuple(operation for operation in self.operations if self.weight(operation.name) > 0)
 
+    @property
+    def scripted(self) -> bool:
+        """The steps of an operation follow from its parameters alone, whatever is answered."""
+        return type(self).steps is Workload.steps
+
     def weight(self, name: str) -> float:
         """Weight of the operation `name` in the mix, relative to the others."""
         return self.mix.get(name, 1.0)
 
-    def order(self, rng: np.random.Generator, size: int) -> list[int]:
-        """Positions in `asked` of the next operations of one client, at least `size` of them.
+    def order(self, rng: np.random.Generator, size: int, changes: Mapping[str, float] | None = None) -> list[int]:
+        """Positions in `asked` of the next operations, at least `size` of them.
 
         Whole-number weights are dealt from a shuffled deck that holds each operation as often as it weighs, as TPC-C
         (clause 5.2.4.2) does, so that even a short run keeps the mix exactly. Other weights are drawn independently.
+
+        Args:
+            rng: The randomness of one client, or of one list of arrivals.
+            size: How many are wanted.
+            changes: Weights that differ from those of the mix.
         """
-        weights = [self.weight(operation.name) for operation in self.asked]
+        mix = {**self.mix, **(changes or {})}
+        weights = [mix.get(operation.name, 1.0) for operation in self.asked]
         total = sum(weights)
         if all(float(weight).is_integer() for weight in weights) and total <= DECK_LIMIT:
             deck = [index for index, weight in enumerate(weights) for _ in range(int(weight))]
-            rounds = -(-size // len(deck))
-            return [int(index) for _ in range(rounds) for index in rng.permutation(deck)]
-        return [int(index) for index in rng.choice(len(weights), size=size, p=[weight / total for weight in weights])]
+            rounds = [deck] * -(-size // len(deck))
+            dealt: list[int] = rng.permuted(rounds, axis=1).ravel().tolist()
+            return dealt
+        drawn: list[int] = rng.choice(len(weights), size=size, p=[weight / total for weight in weights]).tolist()
+        return drawn
 
     def steps(self, operation: RenderedOperation, params: Params) -> Steps:
-        """One run of an operation: its statements in their order, each with its own values."""
+        """One run of an operation: its statements in their order, each with its own values.
+
+        Where this is not overridden the loops do the same for many runs at once, before they are timed.
+        """
         for position, statement in enumerate(operation.statements):
             yield position, [params[name] for name in statement.parameters]

@@ -105,6 +105,7 @@ SNOWFLAKE = Case(
 
 CASES = {
     "postgres": POSTGRES,
+    "postgres_cursor": replace(POSTGRES, overrides={"driver": "cursor"}),
     "postgres_pool": replace(POSTGRES, overrides={"driver": "pool"}, knows_its_number=False),
     "psycopg": replace(
         POSTGRES, option="psycopg", server="postgres", knows_its_number=False, with_secret=psycopg_with_secret

@@ -283,7 +283,7 @@ class TestRefused:
             (["workload=points", "workload.operations.0.tempalte=a"], ["].tempalte:", "did you mean 'template'?"]),
             (["load._target_=bench.load.Nope"], ["load._target_: 'bench.load.Nope' cannot be imported"]),
             (["load._target_=nowhere.Nope"], ["load._target_: 'nowhere.Nope' cannot be imported"]),
-            (["load._target_=bench.price.Price"], ["is no LoadProfile", "bench.load.LoadProfile"]),
+            (["load._target_=bench.price.Price"], ["is no LoadProfile", "bench.load.base.LoadProfile"]),
             (["load._target_=bench.load.LoadProfile"], ["is abstract"]),
             (["label=${nope}"], ["label: refers to something that is not there", "nope"]),
             (["label=${oc.env:BENCH_NOT_SET}"], ["label: refers to something", "BENCH_NOT_SET"]),

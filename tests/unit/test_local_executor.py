@@ -45,7 +45,7 @@ def test_every_client_of_every_process_is_heard_and_all_lie_on_one_clock():
         received = [message for message in messages if message is not None]
     batches = [message for message in received if isinstance(message, Batch)]
     finished = [message.facts for message in received if isinstance(message, Finished)]
-    assert {batch.chunk.client for batch in batches} == {0, 1, 2}
+    assert {client for batch in batches for client in batch.chunk.samples()["client"].tolist()} == {0, 1, 2}
     assert sorted(facts.clients for facts in finished) == [1, 2]
     # Each process of this engine counts its sessions from 0.
     assert sorted(message.session_numbers for message in received if isinstance(message, Finished)) == [
@@ -53,7 +53,7 @@ def test_every_client_of_every_process_is_heard_and_all_lie_on_one_clock():
         ("0", "1"),
     ]
     assert all(facts.cpu_s > 0 and facts.rss_bytes > 10**7 for facts in finished)
-    starts = [int(start) for batch in batches for start in batch.chunk.table()[:, 3]]
+    starts = [int(start) for batch in batches for start in batch.chunk.samples()["start_ns"]]
     assert before_ns < window.start_ns <= min(starts)
     assert max(starts) <= time.monotonic_ns()
     assert len(starts) >= 60, "samples are missing"
@@ -73,7 +73,7 @@ def test_a_client_that_cannot_go_on_ends_the_load_and_every_sample_is_there():
         _, messages = executor.drive(lambda start_ns: Window.of(load, start_ns))
         with pytest.raises(RunError, match="could not go on: TypeError: a mistake in the driver"):
             received.extend(messages)
-    samples = [len(message.chunk.table()) for message in received if isinstance(message, Batch)]
+    samples = [len(message.chunk.samples()) for message in received if isinstance(message, Batch)]
     assert 30 <= sum(samples) <= 2 * 19
 
 
@@ -88,7 +88,7 @@ def test_a_worker_that_is_killed_is_reported_and_what_it_sent_is_there():
                 child.kill()
         with pytest.raises(RunError, match="ended unexpectedly"):
             list(messages)
-    assert len(first.chunk.table()) > 0
+    assert len(first.chunk.samples()) > 0
 
 
 def test_what_the_other_workers_measured_comes_before_the_failure_of_one():
@@ -123,7 +123,7 @@ def test_an_operation_in_flight_at_the_end_is_awaited_no_longer_than_drain_s():
         executor.assign(assignment(KnownBackend(service_s=120), load))
         _, messages = executor.drive(lambda start_ns: Window.of(load, start_ns))
         began = time.monotonic()
-        samples = [row for message in messages if isinstance(message, Batch) for row in message.chunk.table()]
+        samples = [row for message in messages if isinstance(message, Batch) for row in message.chunk.samples()]
     assert time.monotonic() - began < 10
     assert len(samples) == 1
 
@@ -145,8 +145,8 @@ def test_the_first_operation_starts_with_the_window_however_much_is_drawn_before
     with LocalExecutor(1) as executor:
         executor.assign(replace(assignment(KnownBackend(service_s=0.1), load), workload=workload))
         window, messages = executor.drive(lambda start_ns: Window.of(load, start_ns))
-        batches = [message.chunk.table() for message in messages if isinstance(message, Batch)]
-    first = min(int(table[:, 3].min()) for table in batches)
+        batches = [message.chunk.samples() for message in messages if isinstance(message, Batch)]
+    first = min(int(table["start_ns"].min()) for table in batches)
     assert (first - window.start_ns) / 1e9 < 0.1
 
 

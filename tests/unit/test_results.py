@@ -10,11 +10,12 @@ import pyarrow as pa
 import pytest
 
 from bench.errors import ResultError
+from bench.percentiles import distribution
 from bench.results import RunWriter, fail_run, new_run_id, open_run
 from bench.results.manifest import FILE_NAME, SCHEMA_VERSION, RunKey, RunStatus, Stage, read_manifest
 from bench.results.schemas import SCHEMAS
 from bench.results.summary import SAMPLE_COLUMNS, attempts, interval_rows, summary_rows
-from bench.stats import STATUSES, distribution, per_second, summarize
+from bench.stats import STATUSES, Arriving, per_second, summarize
 
 KEY = RunKey(run_id="r1", backend="duckdb", dataset="tiny", workload="points", load="closed")
 LOADED = {"table": "orders", "rows": 5, "reused": False}
@@ -239,7 +240,7 @@ def test_from_samples_to_summary(writer):
     names = ["write", "read", "never"]
     data = attempts(run.samples(SAMPLE_COLUMNS), names)
     start_ns, end_ns = int(data.intended_start_ns.min()), int(data.end_ns.max())
-    found = summarize(data, names, start_ns=start_ns, end_ns=end_ns, open_loop=False)
+    found = summarize(data, names, start_ns=start_ns, end_ns=end_ns)
     writer.write_rows("summary", summary_rows(found, repetition=0))
     writer.write_rows("intervals", interval_rows(per_second(data, names, start_ns=start_ns), repetition=0))
     counted = dict(duckdb.sql(f"SELECT operation, count(*) FROM '{run.parts()[0]}' GROUP BY ALL").fetchall())
@@ -261,7 +262,7 @@ def test_costs_of_the_operations_add_up_to_the_cost_of_the_system(writer):
     table = samples()
     data = attempts(table, ["read", "write"])
     start_ns, end_ns = int(data.intended_start_ns.min()), int(data.end_ns.max())
-    found = summarize(data, ["read", "write"], start_ns=start_ns, end_ns=end_ns, open_loop=True)
+    found = summarize(data, ["read", "write"], start_ns=start_ns, end_ns=end_ns, arriving=Arriving(late_ns=10**7))
     cost = HourlyPrice(name="mine", usd_per_hour=3.6).cost(Usage(data_s=50, run_s=20))
     rows = summary_rows(found, repetition=0, cost=cost)
     spent_per_s = sum(row["usd_per_1000_operations"] / 1_000 * row["goodput_per_s"] for row in rows)

@@ -1,5 +1,6 @@
 """The hot loop against engines of known behaviour."""
 
+import threading
 import time
 from collections import Counter
 
@@ -9,7 +10,7 @@ from known_backend import KnownBackend
 
 from bench.load import ClosedLoop
 from bench.model import ErrorClass, Namespace, RenderedOperation, Statement
-from bench.record import FIELDS, STATUSES
+from bench.record import STATUSES
 from bench.run import NS_PER_S, Assignment, Crew, Window
 from bench.sampling import Uniform
 from bench.workload import Operation, Workload
@@ -30,8 +31,8 @@ def one_operation(**options):
     return Workload(name="w", operations=(operation,)), (rendered,)
 
 
-def drive(backend, load, workload, rendered):
-    """Run it in this process; gives the crew, its window and the samples as columns."""
+def drive(backend, load, workload, rendered, *, stop_after_s=None):
+    """Run it in this process; gives the crew, its window and the samples."""
     assignment = Assignment(
         backend=backend,
         namespace=Namespace(schema="s"),
@@ -44,13 +45,13 @@ def drive(backend, load, workload, rendered):
     crew = Crew(assignment, backend.open(assignment.namespace))
     window = Window.of(load, time.monotonic_ns())
     crew.start(window)
+    if stop_after_s:
+        threading.Timer(stop_after_s, crew.stop).start()
     while crew.busy:
         time.sleep(0.01)
     crew.close()
     chunks = list(crew.outbox)
-    table = np.concatenate([chunk.table() for chunk in chunks])
-    clients = np.concatenate([np.full(len(chunk.table()), chunk.client) for chunk in chunks])
-    return crew, window, {name: table[:, at] for at, name in enumerate(FIELDS)} | {"client": clients}
+    return crew, window, np.concatenate([chunk.samples() for chunk in chunks])
 
 
 def test_a_closed_loop_of_known_service_time_gives_the_known_rate():
@@ -193,4 +194,4 @@ def test_a_stopped_crew_ends_after_the_operation_under_way():
         time.sleep(0.01)
     crew.close()
     assert (time.monotonic_ns() - began) / NS_PER_S < 1
-    assert sum(len(chunk.table()) for chunk in crew.outbox) >= 4
+    assert sum(len(chunk.samples()) for chunk in crew.outbox) >= 4

@@ -16,6 +16,8 @@ SUMMARY = (
     goodput_per_s double,"""
     + STATISTICS.format("service_time")
     + STATISTICS.format("response_time")
+    + """schedule_lag_p50_ns int64?, schedule_lag_p99_ns int64?, schedule_lag_max_ns int64?, harness_lag_p50_ns int64?,
+    harness_lag_p99_ns int64?, harness_lag_max_ns int64?,"""
     + "rows int64, usd_per_1000_operations double?, usd_per_run double?, warnings texts"
 )
 
@@ -24,8 +26,8 @@ SUMMARY = (
 PUBLISHED = {
     "samples": """run_id label, backend label, dataset label, workload label, load label, operation label, phase label,
         repetition int32, client int32, attempt int32, intended_start_ns int64, start_ns int64, end_ns int64,
-        first_row_ns int64?, server_ns int64?, rows int64, status label, error_class label?, sqlstate string?,
-        query_id string?, emulated bool""",
+        ready_ns int64?, first_row_ns int64?, server_ns int64?, rows int64, status label, error_class label?,
+        sqlstate string?, query_id string?, emulated bool""",
     "intervals": """run_id string, backend string, dataset string, workload string, load string, operation string,
         repetition int32, second int32, count int64, errors int64, service_time_p50_ns int64?,
         service_time_p90_ns int64?, service_time_p95_ns int64?, service_time_p99_ns int64?,

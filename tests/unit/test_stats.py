@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -6,17 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.doubt import Doubt
 from bench.model import Status
+from bench.percentiles import distribution, interval_ranks, percentile_or_none
 from bench.stats import (
     NS_PER_S,
     STATUSES,
+    Arriving,
     Attempts,
-    Doubt,
-    distribution,
-    interval_ranks,
     nothing_measured,
     per_second,
-    percentile_or_none,
     summarize,
 )
 
@@ -40,10 +40,17 @@ def attempts(*rows):
     )
 
 
-def summary_of(data, operations=("read",), *, start_s=0.0, end_s=10.0, open_loop=False):
+def summary_of(data, operations=("read",), *, start_s=0.0, end_s=10.0, arriving=None):
     return summarize(
-        data, operations, start_ns=round(start_s * NS_PER_S), end_ns=round(end_s * NS_PER_S), open_loop=open_loop
+        data, operations, start_ns=round(start_s * NS_PER_S), end_ns=round(end_s * NS_PER_S), arriving=arriving
     )
+
+
+def in_an_open_loop(*rows):
+    """Rows as above, each with the number of its attempt and, in s, when it was ready."""
+    data = attempts(*(row[:7] for row in rows))
+    ready = np.array([round(row[8] * NS_PER_S) for row in rows], dtype=np.int64)
+    return replace(data, attempt=np.array([row[7] for row in rows], dtype=np.int64), ready_ns=ready)
 
 
 # ---- percentiles --------------------------------------------------------------------------------------------------
@@ -206,11 +213,37 @@ def test_a_stall_shows_in_the_response_time_of_an_open_loop_and_not_in_the_servi
         start = max(due, free)
         free = start + (1.0 if number == 1_000 else 0.0001)
         rows.append((0, 0, OK, due, start, free, 1))
-    (open_loop,) = summary_of(attempts(*rows), end_s=4.0, open_loop=True)
+    (open_loop,) = summary_of(attempts(*rows), end_s=4.0, arriving=Arriving(late_ns=10_000_000))
     assert open_loop.service_time.p99_ns < 200_000
     assert open_loop.response_time.p99_ns > 0.9 * NS_PER_S
     (closed,) = summary_of(attempts(*rows), end_s=4.0)
     assert closed.response_time is None
+
+
+def test_the_lag_of_the_harness_is_told_apart_from_that_of_busy_clients():
+    # Each operation waits 30 ms for its client; of a thousand, a hundred then wait 3 ms for the harness.
+    rows = []
+    for number in range(1_000):
+        due = number / 100
+        start = due + 0.03 + (0.003 if number % 10 == 0 else 0.00001)
+        rows.append((0, 0, OK, due, start, start + 0.001, 1, 0, due + 0.03))
+        if number == 500:  # a retry starts late because of the first attempt, not because of the schedule
+            rows.append((0, 0, OK, due, start + 5, start + 5.1, 1, 1, start + 5))
+    (read,) = summary_of(in_an_open_loop(*rows), arriving=Arriving(late_ns=32_000_000, dropped=[7]))
+    assert read.schedule_lag.p50_ns == 30_010_000
+    assert read.schedule_lag.max_ns == 33_000_000
+    assert (read.harness_lag.p50_ns, read.harness_lag.p99_ns) == (10_000, 3_000_000)
+    assert read.late == 100
+    assert read.dropped == 7
+    assert read.count == 1_001
+    assert read.warnings == (Doubt.DROPPED,), "3 ms do not matter beside a median of 31 ms"
+
+
+def test_the_harness_is_in_doubt_when_its_lag_matters():
+    rows = [(0, 0, OK, at / 100, at / 100 + 0.002, at / 100 + 0.003, 1, 0, at / 100) for at in range(1_000)]
+    (read,) = summary_of(in_an_open_loop(*rows), arriving=Arriving(late_ns=10_000_000))
+    assert read.warnings == (Doubt.LATE_HARNESS,)
+    assert read.late == 0
 
 
 def test_an_operation_that_was_never_asked_has_a_row_and_a_doubt():
@@ -292,7 +325,7 @@ def test_ten_million_attempts_are_summarised_exactly():
         rows=np.ones(size, dtype=np.int64),
     )
     names = [f"operation_{number}" for number in range(14)]
-    found = summarize(data, names, start_ns=0, end_ns=60 * NS_PER_S, open_loop=False)
+    found = summarize(data, names, start_ns=0, end_ns=60 * NS_PER_S)
     seconds = per_second(data, names, start_ns=0)
     assert sum(summary.count for summary in found) == size
     assert found[0].service_time.p999_ns == np.quantile(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self, TypeAlias
 
 from bench.backends import ddl
+from bench.backends.capabilities import Capabilities as Capabilities  # noqa: PLC0414  # part of what an engine must say
 from bench.errors import BackendError
 from bench.model import (
     Aggregate,
@@ -24,7 +25,6 @@ from bench.model import (
     Later,
     Metering,
     Namespace,
-    Paramstyle,
     Row,
     ServerQuery,
     Statement,
@@ -37,59 +37,19 @@ from bench.model import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from bench.backends.line import Line
+
 Call: TypeAlias = Callable[[Sequence[Value]], Sequence[Row]]
 """Sends a prepared statement with the values in the driver's order and gives the whole result.
 
-A statement without a result gives a sequence whose length is the number of rows it changed.
-"""
+Where the statement has none, that is a sequence as long as the number of rows it changed."""
+
+Count: TypeAlias = Callable[[Sequence[Value]], int]
+"""As `Call`, but gives only how many rows there are."""
 
 Say: TypeAlias = Callable[[str], None]
 """Takes one line for the user, such as `PostgreSQL 18.6 started on port 40123`."""
-
 NOTHING_LATER = "this engine has nothing to add later"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Capabilities:
-    """What an engine and its driver can do. Data, recorded with each run; the code asks this, never a name."""
-
-    dialect: str
-    """sqlglot's name of the SQL dialect."""
-    paramstyle: Paramstyle
-    schemas: bool = True
-    """Tables can live in a named schema; without, their names get a prefix."""
-    transactions: bool = True
-    transactional_ddl: bool = False
-    """DDL takes part in a transaction, so a marker can be written together with what it marks."""
-    foreign_keys: bool = False
-    """Foreign keys are part of the DDL."""
-    isolation_levels: tuple[str, ...] = ()
-    max_processes: int | None = None
-    """Greatest number of processes that can have the database open; None: not limited."""
-    max_sessions: int | None = None
-    ingest_sessions: int = 1
-    """How many calls of `Database.ingest` at once serve it best."""
-    parallel_connects: int = 1
-    """How many sessions of a process are opened at once, where opening one takes long."""
-    cancel: bool = False
-    """`Session.cancel` ends a running statement."""
-    cold: bool = False
-    """`Database.drop_caches` empties what the engine keeps in memory."""
-    explain: str = ""
-    """What stands before a statement to have it checked and planned without being run; empty: it cannot."""
-    pipelines: str = ""
-    """Suffix of the files beside the templates whose pipelines it runs instead of the SQL; empty: it runs SQL only."""
-    answers: bool = True
-    """Gives real answers; False for an engine that only measures the tool itself."""
-    server_timing: bool = False
-    """Gives each query a name by which its history can be asked; samples then keep it."""
-    waits: bool = False
-    """`Database.waits` can be asked beside the load, from another process."""
-    enrich: bool = False
-    """`Database.aggregates` and `Database.metering` tell more some time after a run."""
-    nonblocking: bool = False
-    arrow_ingest: bool = True
-    emulated: bool = False
 
 
 class Session(ABC):
@@ -98,6 +58,11 @@ class Session(ABC):
     @abstractmethod
     def prepare(self, statement: Statement) -> Call:
         """Make `statement` ready to be sent often, as cheaply as the driver can."""
+
+    def counting(self, statement: Statement) -> Count:
+        """As `prepare`, for those who only count the rows; the result is fetched whole all the same."""
+        call = self.prepare(statement)
+        return lambda values: len(call(values))
 
     @abstractmethod
     def begin(self, isolation: str = "") -> None:
@@ -118,6 +83,17 @@ class Session(ABC):
     def sqlstate(self, error: Exception) -> str | None:
         """The SQLSTATE, or the engine's own code, of an exception; None where there is none."""
         return getattr(error, "sqlstate", None)
+
+    def encode(self, statement: Statement, rows: Sequence[Sequence[Value]]) -> Sequence[Sequence[Value]]:
+        """The values of several calls in the form in which this driver sends them, worked out before they are timed.
+
+        What it gives is taken by the calls of every session of the same database.
+        """
+        return rows
+
+    def line(self) -> Line:
+        """The side of this session on which nothing waits (`Capabilities.nonblocking`)."""
+        raise BackendError("the sessions of this engine cannot be used without waiting")
 
     def query_id(self) -> str | None:
         """The engine's names of what was sent since this was asked last, with commas between, where it has any."""
@@ -201,6 +177,10 @@ class Database(ABC):
 
     def facts(self) -> Mapping[str, str]:
         """What the server says of itself: version, settings that matter, where it runs; never a secret."""
+        return {}
+
+    def driver_stats(self) -> Mapping[str, float]:
+        """What the driver counted here beside the operations, such as the waiting for a pooled connection."""
         return {}
 
     def findings(self) -> Iterable[Finding]:

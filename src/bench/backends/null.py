@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import dataclass
 from threading import Lock
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from annotated_types import Ge
 
 from bench.backends.base import Backend, Call, Capabilities, Database, Session
+from bench.backends.line import Line, Send
 from bench.errors import BackendError
 from bench.model import CountedRows, ErrorClass, Namespace, Row, Statement, Table, TableFacts, Value
 
@@ -42,11 +44,15 @@ class NullBackend(Backend):
     """Every so many statements of a session one fails; 0: none."""
     fail_as: ErrorClass = ErrorClass.RETRYABLE
     """What a failure means for the client."""
+    nonblocking: bool = False
+    """Sessions can be used without waiting; what is asked then goes once through the operating system."""
 
     @property
     def capabilities(self) -> Capabilities:
         """Everything that costs nothing, and no answers."""
-        return Capabilities(dialect=self.dialect, paramstyle="dollar", ingest_sessions=2, answers=False)
+        return Capabilities(
+            dialect=self.dialect, paramstyle="dollar", ingest_sessions=2, answers=False, nonblocking=self.nonblocking
+        )
 
     def open(self, namespace: Namespace) -> NullDatabase:
         """Always succeeds."""
@@ -98,6 +104,7 @@ class NullSession(Session):
     def __init__(self, backend: NullBackend) -> None:
         self._backend = backend
         self._calls = 0
+        self.open_line: NullLine | None = None
 
     def prepare(self, statement: Statement) -> Call:
         """A call that does only what was asked of it; with no delay and no failures it is a bare return."""
@@ -118,6 +125,10 @@ class NullSession(Session):
 
         return call
 
+    def line(self) -> NullLine:
+        """A line that reaches nobody but this process."""
+        return NullLine(self)
+
     def begin(self, isolation: str = "") -> None:
         """Do nothing."""
 
@@ -132,4 +143,68 @@ class NullSession(Session):
         return self._backend.fail_as if isinstance(error, NullError) else ErrorClass.FATAL
 
     def close(self) -> None:
-        """Do nothing."""
+        """Close the line, if there is one."""
+        if self.open_line is not None:
+            self.open_line.close()
+        self.open_line = None
+
+
+class NullLine(Line):
+    """Sends a byte to itself for each statement, so that a loop has something to wait for."""
+
+    def __init__(self, session: NullSession) -> None:
+        self._session = session
+        session.open_line = self
+        self._near, self._far = socket.socketpair()
+        self._call: Call | None = None
+        self._values: Sequence[Value] = ()
+        self._result: Sequence[Row] = ()
+
+    def fileno(self) -> int:
+        """The end at which the byte comes out."""
+        return self._near.fileno()
+
+    def prepare(self, statement: Statement) -> Send:
+        """As the session's own, called when the byte has come out."""
+        call, write = self._session.prepare(statement), self._far.send
+
+        def send(values: Sequence[Value]) -> None:
+            self._call, self._values = call, values
+            write(b"?")
+
+        return send
+
+    def begin(self, isolation: str = "") -> Send:
+        """A byte for nothing."""
+        return self._command
+
+    def commit(self) -> Send:
+        """A byte for nothing."""
+        return self._command
+
+    def rollback(self) -> Send:
+        """A byte for nothing."""
+        return self._command
+
+    def _command(self, _: Sequence[Value]) -> None:
+        self._call = None
+        self._far.send(b"?")
+
+    def flush(self) -> bool:
+        """Nothing is ever left."""
+        return False
+
+    def receive(self) -> int | None:
+        """What the session's call gives."""
+        self._near.recv(1)
+        self._result = self._call(self._values) if self._call is not None else ()
+        return len(self._result)
+
+    def rows(self) -> Sequence[Row]:
+        """The last result."""
+        return self._result
+
+    def close(self) -> None:
+        """Close both ends."""
+        self._near.close()
+        self._far.close()

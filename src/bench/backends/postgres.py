@@ -55,10 +55,17 @@ class PostgresBackend(Backend):
     """Sent with each connection, to any server."""
     logged: bool = True
     """Tables survive a crash of the server; without, they are written with no log (`UNLOGGED`)."""
-    driver: Literal["cursor", "pool"] = "cursor"
-    """`cursor`: a connection for each client; `pool`: one is checked out of a pool for each operation."""
+    driver: Literal["libpq", "cursor", "pool", "pipeline"] = "libpq"
+    """How a client uses its connection: see `docs/performance.md`.
+
+    `libpq`: by calls of the C library, in one loop for all clients of a process; `cursor`: by psycopg's cursors in
+    threads, as most applications do; `pool`: likewise, a connection is checked out of a pool for each operation;
+    `pipeline`: as `libpq`, with several operations of a client under way at a time, so that times include queueing.
+    """
     pool_size: Annotated[int, Ge(1)] = 10
     """Connections in the pool of one worker process."""
+    pipeline_depth: Annotated[int, Ge(2)] = 8
+    """Operations of a client that are under way at a time, with `driver=pipeline`."""
     ingest_connections: Annotated[int, Ge(1)] = 2
     """Connections that load data at the same time."""
     socket: Literal["tcp", "unix"] = "tcp"
@@ -100,6 +107,9 @@ class PostgresBackend(Backend):
             cancel=True,
             explain="EXPLAIN ",
             waits=True,
+            nonblocking=self.driver in {"libpq", "pipeline"},
+            pipelined=self.driver == "pipeline",
+            transactions=self.driver != "pipeline",
         )
 
     @contextmanager
@@ -141,8 +151,14 @@ class PostgresBackend(Backend):
                 "the backend 'postgres' needs the module psycopg; add it with `uv add 'psycopg[binary,pool]'`"
             ) from error
         login = Login(parameters=self._login(namespace.schema))
-        pool_size = self.pool_size if self.driver == "pool" else 0
-        return PostgresDatabase(login, namespace, pool_size=pool_size, ingest_connections=self.ingest_connections)
+        return PostgresDatabase(
+            login,
+            namespace,
+            driver=self.driver,
+            pool_size=self.pool_size,
+            pipeline_depth=self.pipeline_depth,
+            ingest_connections=self.ingest_connections,
+        )
 
     def create_table(self, table: Table, namespace: Namespace) -> str:
         """The bare table, logged or not."""

@@ -13,6 +13,7 @@ from psycopg.types.numeric import IntDumper
 
 from bench.backends import postgres_facts, postgres_observed
 from bench.backends.base import Call, Database, Session
+from bench.backends.postgres_names import StatementNames
 from bench.errors import BackendError, ConnectError
 from bench.model import (
     CountedRows,
@@ -40,6 +41,7 @@ REMEDY = "check backend.dsn or BENCH_POSTGRES_DSN, and backend.password_env"
 PREPARED_STATEMENTS = 10_000
 """More than any workload has; psycopg would forget the oldest above 100."""
 
+NS_PER_MS = 1_000_000
 INT4_MIN, INT4_MAX = -(2**31), 2**31 - 1
 
 CLASS_OF_STATE: Mapping[str, ErrorClass] = {
@@ -121,18 +123,40 @@ def configure(connection: Connection) -> None:
 class PostgresDatabase(Database):
     """One server and database, with a connection of its own for what is asked beside the measurement."""
 
-    def __init__(self, login: Login, namespace: Namespace, *, pool_size: int, ingest_connections: int) -> None:
+    def __init__(
+        self,
+        login: Login,
+        namespace: Namespace,
+        *,
+        driver: str,
+        pool_size: int,
+        pipeline_depth: int,
+        ingest_connections: int,
+    ) -> None:
         self._login = login
         self._namespace = namespace
+        self._driver = driver
         self._pool_size = pool_size
+        self._pipeline_depth = pipeline_depth
         self._ingesting = threading.BoundedSemaphore(ingest_connections)
         self._lock = threading.RLock()
         self._pool: ConnectionPool[Connection] | None = None
+        self._names = StatementNames()
         self._connection = login.connect()
 
     def session(self) -> Session:
         """A connection of its own, or one that borrows from the pool for each operation."""
-        if not self._pool_size:
+        if self._driver == "libpq":
+            from bench.backends.postgres_libpq import LibpqSession
+
+            return LibpqSession(self._login.connect(), self._names)
+        if self._driver == "pipeline":
+            from bench.backends.postgres_pipeline import PipelineSession
+
+            session = PipelineSession(self._login.connect(), self._names)
+            session.depth = self._pipeline_depth
+            return session
+        if self._driver == "cursor":
             return PostgresSession(self._login.connect())
         from bench.backends.postgres_pool import PooledSession, open_pool
 
@@ -188,6 +212,17 @@ class PostgresDatabase(Database):
         """Counters of this database, of the log, and of `pg_stat_statements` where it is there."""
         with self._asking("its counters") as connection:
             return postgres_facts.counters(connection)
+
+    def driver_stats(self) -> Mapping[str, float]:
+        """How often a client asked the pool for a connection, had to wait for it, and how long in all."""
+        if self._pool is None:
+            return {}
+        counted = self._pool.get_stats()
+        return {
+            "pool_requests": counted.get("requests_num", 0),
+            "pool_requests_queued": counted.get("requests_queued", 0),
+            "pool_wait_ns": counted.get("requests_wait_ms", 0) * NS_PER_MS,
+        }
 
     def statement_stats(self) -> Sequence[StatementStats]:
         """What `pg_stat_statements` counts of this user's statements in this database."""
@@ -298,9 +333,14 @@ def commit(control: Cursor) -> None:
     """Commit, and notice the rollback that PostgreSQL makes of it after a failed statement."""
     control.execute(b"COMMIT", prepare=False)
     if control.statusmessage != "COMMIT":
-        raise psycopg.errors.InFailedSqlTransaction(
-            "the transaction was rolled back, because a statement in it had failed"
-        )
+        raise undone()
+
+
+def undone() -> psycopg.Error:
+    """What a commit of which the server made a rollback stands for."""
+    return psycopg.errors.InFailedSqlTransaction(
+        "the transaction was rolled back, because a statement in it had failed"
+    )
 
 
 def roll_back(connection: Connection) -> None:

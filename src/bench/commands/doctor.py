@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from bench import environment
 from bench.commands.shell import Shell, composing_parser, say, show
 from bench.errors import BenchError
 from bench.model import Finding
@@ -54,7 +55,9 @@ def examine(config: RunConfig) -> Iterator[Finding]:
     yield packages()
     yield clock(time.perf_counter_ns)
     yield wall_clock(datetime.now(UTC))
-    yield from machine(config.load.processes)
+    cores = environment.usable_cores()
+    limit = config.backend.capabilities.max_processes
+    yield from machine(config.load.worker_processes(cores=cores, limit=limit), cores)
     yield disk(config.home)
     yield from backend(config)
 
@@ -94,13 +97,12 @@ def wall_clock(now: datetime) -> Finding:
     return Finding(level="ok", what="wall clock", text=f"{now:%Y-%m-%d %H:%M:%S} UTC")
 
 
-def machine(processes: int) -> Iterator[Finding]:
+def machine(processes: int, cores: int) -> Iterator[Finding]:
     """Cores, memory, and what else is going on."""
     import psutil
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     note = f"{cores} cores for {processes} worker process{'es' if processes > 1 else ''}"
-    level: Literal["ok", "warn"] = "ok" if processes < cores or cores == 1 else "warn"
+    level: Literal["ok", "warn"] = "ok" if processes <= cores else "warn"
     yield Finding(level=level, what="cores", text=note if level == "ok" else f"{note} and a server on the same machine")
     busy = psutil.getloadavg()[0] / cores
     text = f"load average {psutil.getloadavg()[0]:.2f} on {cores} cores"

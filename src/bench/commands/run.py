@@ -56,10 +56,14 @@ def run(words: Sequence[str], sources: Sources, *, multirun: bool) -> int:
 def run_cell(cell: RunConfig, plan: Plan, directory: Path) -> CellOutcome:
     """Run one cell with its progress on stderr, while no other process may work in its directory."""
     from bench import cell as cells
+    from bench.load import FindMax
     from bench.progress import make_progress
+    from bench.search import run_search
     from bench.sweep import locked
 
     with locked(directory):
+        if isinstance(cell.load, FindMax):
+            return run_search(cell, cell.load, plan, directory, make_progress(sys.stderr))
         return cells.run_cell(cell, plan, directory, make_progress(sys.stderr))
 
 

@@ -63,6 +63,8 @@ class RunOptions:
     """Empty the engine's caches before the load."""
     plans: bool = True
     """Take the engine's plan of each operation before the load is run."""
+    ceiling_s: Annotated[float, Ge(0)] = 1.0
+    """How long the harness alone is measured after the load; 0: not at all."""
     fail_fast: bool = False
     """End a sweep at its first failed cell."""
     label: str = ""
@@ -71,7 +73,7 @@ class RunOptions:
     """What may be spent."""
 
 
-RUN_ONLY = ("home", "outputs", "plans", "fail_fast", "label", "budget")
+RUN_ONLY = ("home", "outputs", "plans", "ceiling_s", "fail_fast", "label", "budget")
 """Settings that change nothing in what is measured, so they are left out of the hash."""
 
 
@@ -85,6 +87,7 @@ def freeze(task: DictConfig, hydra: DictConfig) -> RunConfig:
     Raises:
         ConfigError: The first thing that is wrong.
     """
+    from bench.backends.null import NullBackend
     from bench.plan import RunConfig
 
     written, values = _plain(task)
@@ -107,6 +110,8 @@ def freeze(task: DictConfig, hydra: DictConfig) -> RunConfig:
         verify=options.verify,
         cold=options.cold,
         plans=options.plans,
+        ceiling_s=options.ceiling_s,
+        answering=NullBackend(nonblocking=parts["backend"].capabilities.nonblocking),
         label=options.label,
         choices=choices,
         sql_dirs=tuple(_sql_dirs(hydra)),

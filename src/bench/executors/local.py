@@ -6,24 +6,27 @@ worker: `Ready`, any number of `Batch`, then `Finished` - or `Failed` at any tim
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Self
 
 from bench.errors import BenchError, RunError
+from bench.executors.vitals import Vitals, WorkerFacts
+from bench.model import Phase
 from bench.record import Chunk, KnownError
 from bench.run import NS_PER_S, Assignment, Crew, Window
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
+
+    from bench.backends.base import Database
 
 STOP = "stop"
 CANCEL = "cancel"
@@ -40,24 +43,10 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Samples of one client, with the errors that they point at."""
+    """Samples of one recorder, with the errors that they point at."""
 
     chunk: Chunk
     errors: list[KnownError]
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerFacts:
-    """What a worker used up between start and end of the load."""
-
-    pid: int
-    clients: int
-    cpu_s: float
-    elapsed_s: float
-    voluntary_switches: int
-    involuntary_switches: int
-    rss_bytes: int
-    """Resident memory at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +56,10 @@ class Finished:
     facts: WorkerFacts
     session_numbers: tuple[str, ...] = ()
     """The server's numbers of the sessions that they had."""
+    dropped: Mapping[tuple[Phase, int], int] = field(default_factory=dict)
+    """Arrivals of an open loop that were not started: by phase, and by position of the operation or -1."""
+    driver_stats: Mapping[str, float] = field(default_factory=dict)
+    """What the driver counted, see `Database.driver_stats`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +89,10 @@ class LocalExecutor:
         Raises:
             RunError: A worker could not open its sessions or prepare a statement.
         """
-        shares = [assignment.clients[at :: len(self._workers)] for at in range(len(self._workers))]
-        for (_, connection), clients in zip(self._workers, shares, strict=True):
-            connection.send(replace(assignment, clients=clients))
+        number = len(self._workers)
+        for at, (_, connection) in enumerate(self._workers):
+            share = assignment.clients[at::number]
+            connection.send(replace(assignment, clients=share, process=at, processes=number))
         for worker, connection in self._workers:
             if not connection.poll(READY_TIMEOUT_S):
                 raise RunError(f"{worker.name} was not ready within {READY_TIMEOUT_S:g} s")
@@ -204,11 +198,10 @@ def _tell(connection: Connection, message: Failed) -> None:
         os._exit(1)  # nobody listens any more
 
 
-def _serve(connection: Connection, assignment: Assignment, database: object) -> Finished:
-    crew = Crew(assignment, database)  # type: ignore[arg-type]  # untyped on the way through the pipe
-    gc.collect()
-    gc.freeze()
-    before = _Usage.now()
+def _serve(connection: Connection, assignment: Assignment, database: Database) -> Finished:
+    crew = Crew(assignment, database)
+    vitals = Vitals()
+    vitals.start()
     # Nothing that takes time may follow: the window begins a moment after the last worker is ready.
     connection.send(Ready())
     window = connection.recv()
@@ -219,22 +212,22 @@ def _serve(connection: Connection, assignment: Assignment, database: object) -> 
     while crew.busy:
         time.sleep(SEND_INTERVAL_S)
         _send(connection, crew)
+        vitals.collect_if_needed()
         if time.monotonic_ns() > drain_until_ns:
             crew.cancel()
-    elapsed_s = (time.monotonic_ns() - window.start_ns) / NS_PER_S
-    after = _Usage.now()
+    facts = vitals.stop(len(assignment.clients), crew.loop)
     _send(connection, crew)
+    driver_stats = dict(database.driver_stats())
     crew.close()
-    for number, error in crew.failures:
-        raise RunError(f"client {number} could not go on: {type(error).__name__}: {error}") from error
-    return Finished(_facts(before, after, len(assignment.clients), elapsed_s), crew.session_numbers)
+    for who, error in crew.failures:
+        raise RunError(f"{who} could not go on: {type(error).__name__}: {error}") from error
+    return Finished(facts, crew.session_numbers, dict(crew.dropped), driver_stats)
 
 
 def _send(connection: Connection, crew: Crew) -> None:
     while crew.outbox:
         chunk = crew.outbox.popleft()
-        errors = next(client.errors.known for client in crew.clients if client.number == chunk.client)
-        connection.send(Batch(chunk, list(errors)))
+        connection.send(Batch(chunk, list(crew.recorders[chunk.recorder].errors.known)))
 
 
 def _obey(connection: Connection, crew: Crew) -> None:
@@ -247,31 +240,3 @@ def _obey(connection: Connection, crew: Crew) -> None:
         crew.stop()
         if order == CANCEL:
             crew.cancel()
-
-
-@dataclass(frozen=True, slots=True)
-class _Usage:
-    cpu_s: float
-    voluntary: int
-    involuntary: int
-    rss_bytes: int
-
-    @classmethod
-    def now(cls) -> _Usage:
-        import psutil
-
-        process = psutil.Process()
-        times, switches = process.cpu_times(), process.num_ctx_switches()
-        return cls(times.user + times.system, switches.voluntary, switches.involuntary, process.memory_info().rss)
-
-
-def _facts(before: _Usage, after: _Usage, clients: int, elapsed_s: float) -> WorkerFacts:
-    return WorkerFacts(
-        pid=os.getpid(),
-        clients=clients,
-        cpu_s=after.cpu_s - before.cpu_s,
-        elapsed_s=elapsed_s,
-        voluntary_switches=after.voluntary - before.voluntary,
-        involuntary_switches=after.involuntary - before.involuntary,
-        rss_bytes=after.rss_bytes,
-    )

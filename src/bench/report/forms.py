@@ -29,6 +29,7 @@ def document(results: Run | Sweep) -> Mapping[str, object]:
             "stage": results.stage,
             "errors": results.manifest.get("errors", []),
             "warnings": results.manifest.get("warnings", []),
+            "search": results.manifest.get("search"),
             "cost": results.manifest.get("cost"),
             "operations": results.table("summary").to_pylist() if results.has("summary") else [],
             "server": counted_rows(results),

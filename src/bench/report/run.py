@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bench.costs import run_notes
+from bench.doubt import Doubt
 from bench.report.page import Grid, Page
+from bench.report.search import search_grids, search_lines
 from bench.report.server import server_grids, server_notes
 from bench.report.texts import EMULATED, NULL, Row, emulated, measure_of, ms, number, of, short, usd
 from bench.results import Run
-from bench.stats import Doubt
 
 NULL_NOTE = (
     f"{NULL}: too few samples; a percentile needs ten in its tail: p50 20, p90 100, p95 200, p99 1,000 "
@@ -29,8 +31,8 @@ def run_page(run: Run) -> Page:
     key = run.key
     return Page(
         title=f"{key.backend} · {key.dataset} · {key.workload} · {key.load}" + (EMULATED if run.emulated else ""),
-        lines=(*_standing(run), *_load(run), _answers(run)),
-        grids=(*([_operations(rows)] if rows else []), *server_grids(run, rows)),
+        lines=(*_standing(run), *_load(run), *search_lines(run), *_arrivals(run, rows), _answers(run)),
+        grids=(*_streams(run, rows), *search_grids(run), *server_grids(run, rows)),
         notes=tuple(dict.fromkeys([*notes(rows), *run_notes(run), *server_notes(run), *_errors(run), *_warnings(run)])),
     )
 
@@ -46,6 +48,16 @@ def _standing(run: Run) -> list[str]:
 def _load(run: Run) -> list[str]:
     described = run.manifest.get("load_description")
     return [f"Load: {described}."] if described else []
+
+
+def _arrivals(run: Run, rows: Sequence[Row]) -> list[str]:
+    """What became of the arrivals of an open loop, and how late the tool itself was."""
+    arrivals = run.manifest.get("arrivals", {}).get("measurement")
+    if not arrivals:
+        return []
+    lags = [row["harness_lag_p99_ns"] for row in rows if row["harness_lag_p99_ns"] is not None]
+    late = f"; the tool itself started them up to {ms(max(lags))} ms late (p99)" if lags else ""
+    return [f"Arrivals: {arrivals['started']:,} started, {arrivals['dropped']:,} dropped{late}."]
 
 
 def _errors(run: Run) -> list[str]:
@@ -71,6 +83,15 @@ def _answers(run: Run) -> str:
         f"Answers: {of(answers.num_rows, 'operation')} checked before the load, the order of rows in {ordered}; "
         "digests are in answers.parquet."
     )
+
+
+def _streams(run: Run, rows: Sequence[Row]) -> list[Grid]:
+    """The operations, by stream where there are several."""
+    streams = run.manifest.get("streams")
+    if not streams:
+        return [_operations(rows)] if rows else []
+    groups = [(stream, [row for row in rows if row["operation"] in stream["operations"]]) for stream in streams]
+    return [replace(_operations(mine), title=f"Stream {stream['load']}") for stream, mine in groups if mine]
 
 
 def _operations(rows: Sequence[Row]) -> Grid:
@@ -104,9 +125,14 @@ def notes(rows: Sequence[Row]) -> list[str]:
     """What a reader of these summaries has to know."""
     if not rows:
         return []
-    measure = measure_of(rows)
-    found = [OPEN_NOTE if measure == "response_time" else CLOSED_NOTE]
-    if any(row[f"{measure}_{name}_ns"] is None for row in rows for name in ("p50", "p95", "p99")):
+    measures = [measure_of([row]) if row["response_time_max_ns"] or row["count"] else measure_of(rows) for row in rows]
+    kinds = {"response_time": OPEN_NOTE, "service_time": CLOSED_NOTE}
+    found = [note for measure, note in kinds.items() if measure in measures]
+    if any(
+        row[f"{measure}_{name}_ns"] is None
+        for row, measure in zip(rows, measures, strict=True)
+        for name in ("p50", "p95", "p99")
+    ):
         found.append(NULL_NOTE)
     for doubt in dict.fromkeys(doubt for row in rows for doubt in row["warnings"]):
         operations = [row["operation"] for row in rows if doubt in row["warnings"]]

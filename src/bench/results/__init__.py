@@ -2,7 +2,7 @@
 
 from bench.results.ledger import LEDGER_NAME, CellStatus, Entry, Ledger, done_hashes, read_ledger, states
 from bench.results.manifest import RunKey, RunStatus, Stage
-from bench.results.run import Run, RunWriter, fail_run, new_run_id, open_run
+from bench.results.run import STEPS_FOLDER, Run, RunWriter, fail_run, new_run_id, open_run
 from bench.results.spending import spent
 from bench.results.sweep import (
     CELLS_NAME,
@@ -18,6 +18,7 @@ from bench.results.sweep import (
 __all__ = [
     "CELLS_NAME",
     "LEDGER_NAME",
+    "STEPS_FOLDER",
     "CellStatus",
     "Entry",
     "Ledger",

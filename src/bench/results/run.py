@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 SAMPLES_FOLDER = "samples"
 SQL_FOLDER = "sql"
 PLANS_FOLDER = "plans"
+STEPS_FOLDER = "steps"
+"""Holds the runs of which a search is made up."""
 WRITTEN_ONLY_HERE = (
     "schema_version", "status", "stage", "times", "warnings", "errors", "emulated", *RunKey.__dataclass_fields__
 )  # fmt: skip

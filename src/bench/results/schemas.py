@@ -39,6 +39,9 @@ def _statistics(measure: str) -> list[pa.Field]:
     return _optional(**{f"{measure}_{name}_ns": pa.float64() if name == "mean" else pa.int64() for name in _STATISTICS})
 
 
+LAGS = tuple(f"{lag}_{name}_ns" for lag in ("schedule_lag", "harness_lag") for name in ("p50", "p99", "max"))
+"""Columns of a summary that only an open loop fills."""
+
 EMULATED = pa.field("emulated", pa.bool_(), nullable=False)
 """Stands in every table: the row came from an emulator, so its times mean nothing."""
 
@@ -59,7 +62,7 @@ SAMPLES = pa.schema(
             start_ns=pa.int64(),
             end_ns=pa.int64(),
         ),
-        *_optional(first_row_ns=pa.int64(), server_ns=pa.int64()),
+        *_optional(ready_ns=pa.int64(), first_row_ns=pa.int64(), server_ns=pa.int64()),
         *_needed(rows=pa.int64(), status=_LABEL),
         *_optional(error_class=_LABEL, sqlstate=pa.string(), query_id=pa.string()),
         EMULATED,
@@ -91,6 +94,7 @@ SUMMARY = pa.schema(
         ),
         *_statistics("service_time"),
         *_statistics("response_time"),
+        *_optional(**dict.fromkeys(LAGS, pa.int64())),
         *_needed(rows=pa.int64()),
         *_optional(usd_per_1000_operations=pa.float64(), usd_per_run=pa.float64()),
         *_needed(warnings=_TEXTS),
@@ -239,10 +243,9 @@ SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType(
 
 ADDED: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
-        **{
-            name: MappingProxyType({"emulated": False}) for name in ("samples", "intervals", "answers", "load", "audit")
-        },
-        **{name: MappingProxyType({"usd_per_run": None}) for name in ("summary", "cells")},
+        **{name: MappingProxyType({"emulated": False}) for name in ("intervals", "answers", "load", "audit")},
+        "samples": MappingProxyType({"emulated": False, "ready_ns": None}),
+        **{name: MappingProxyType({"usd_per_run": None, **dict.fromkeys(LAGS)}) for name in ("summary", "cells")},
     }
 )
 """By table, the columns that joined it after the first files of this schema version were written, each with what it

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 SAMPLE_COLUMNS = ("operation", "client", "status", "intended_start_ns", "start_ns", "end_ns", "rows")
 """The columns of the samples that `attempts` needs."""
+OPEN_LOOP_COLUMNS = (*SAMPLE_COLUMNS, "attempt", "ready_ns")
+"""Those that it needs of an open loop."""
 
 
 def attempts(samples: pa.Table, operations: Sequence[str]) -> Attempts:
     """The samples as arrays, with operations and statuses as positions in `operations` and `STATUSES`.
+
+    Those of an open loop have what tells its lags apart, if they hold `OPEN_LOOP_COLUMNS`.
 
     Raises:
         ResultError: The samples name an operation or a status that is not known.
@@ -31,7 +35,11 @@ def attempts(samples: pa.Table, operations: Sequence[str]) -> Attempts:
         operation=_codes(samples, "operation", operations).astype(np.uint16),
         client=samples.column("client").to_numpy(),
         status=_codes(samples, "status", [str(status) for status in STATUSES]).astype(np.uint8),
-        **{name: samples.column(name).to_numpy() for name in ("intended_start_ns", "start_ns", "end_ns", "rows")},
+        **{
+            name: samples.column(name).to_numpy()
+            for name in ("intended_start_ns", "start_ns", "end_ns", "rows", "attempt", "ready_ns")
+            if name in samples.column_names
+        },
     )
 
 
@@ -69,6 +77,8 @@ def _summary_row(summary: OperationSummary, repetition: int, cost: Cost | None) 
     row |= {f"service_time_{name}": value for name, value in asdict(summary.service_time).items()}
     if summary.response_time is not None:
         row |= {f"response_time_{name}": value for name, value in asdict(summary.response_time).items()}
+    for lag in ("schedule_lag", "harness_lag"):
+        row |= {f"{lag}_{name}": value for name, value in asdict(getattr(summary, lag)).items()}
     per_1000 = per_run = None
     if cost is not None and summary.busy_ratio:
         per_1000 = cost.usd_per_1000_operations(summary.goodput_per_s / summary.busy_ratio)

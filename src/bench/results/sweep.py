@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench.errors import ResultError
 from bench.results.ledger import LEDGER_NAME, Entry, read_ledger, states
 from bench.results.manifest import FILE_NAME
-from bench.results.run import Run, open_run, read_table, write_parquet
+from bench.results.run import STEPS_FOLDER, Run, open_run, read_table, write_parquet
 from bench.results.schemas import CELLS, conform
 
 if TYPE_CHECKING:
@@ -134,6 +134,8 @@ def latest(outputs: Path) -> Path:
     started: dict[str, Path] = {}
     for manifest in sorted(outputs.rglob(FILE_NAME)):
         try:
+            if manifest.parent.parent.name == STEPS_FOLDER:
+                continue  # part of a search, which has a manifest of its own
             run = open_run(manifest.parent)
             started[str(run.manifest["times"]["started_at"])] = manifest.parent
         except (ResultError, KeyError, TypeError):

@@ -1,0 +1,1 @@
+"""The tool measured against its peers, side by side on one server: `uv run python -m benchmarks.pgbench`."""

@@ -1,0 +1,56 @@
+"""The side of a session on which nothing waits, for a loop that serves many clients in one thread."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from bench.model import Row, Statement, Value
+
+Send: TypeAlias = Callable[[Sequence[Value]], None]
+"""Sends a statement with its values and waits for nothing, see `Line.unsent`."""
+
+
+class Line(ABC):
+    """A session for a loop that serves many clients in one thread: nothing waits, and `depth` things may be under way.
+
+    What fails raises the driver's own errors, which `Session.classify` knows.
+    """
+
+    depth: int = 1
+    """How many operations can be under way at a time, answered in the order in which they were sent."""
+    unsent: bool = False
+    """A part of what was to be sent waits until the descriptor is writable; then `flush` is to be called."""
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """The descriptor that becomes readable when `receive` may have something."""
+
+    @abstractmethod
+    def prepare(self, statement: Statement) -> Send:
+        """Make `statement` ready to be sent often."""
+
+    @abstractmethod
+    def begin(self, isolation: str = "") -> Send:
+        """What opens a transaction at this level; it takes no values."""
+
+    @abstractmethod
+    def commit(self) -> Send:
+        """What ends the open transaction with its changes; it takes no values."""
+
+    @abstractmethod
+    def rollback(self) -> Send:
+        """What ends the open transaction without its changes; it takes no values."""
+
+    @abstractmethod
+    def flush(self) -> bool:
+        """Send what is left, once the descriptor is writable or readable; True, as `unsent`: more is left still."""
+
+    @abstractmethod
+    def receive(self) -> int | None:
+        """How many rows what was sent has returned or changed, the whole result being here; None: it is not yet."""
+
+    @abstractmethod
+    def rows(self) -> Sequence[Row]:
+        """The result that `receive` has found, as `Call` gives it, for workloads that look at it."""

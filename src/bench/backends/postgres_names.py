@@ -1,0 +1,21 @@
+"""Names of prepared statements."""
+
+from __future__ import annotations
+
+import threading
+
+
+class StatementNames:
+    """One name for each statement and combination of types, for all sessions of a database."""
+
+    def __init__(self) -> None:
+        self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
+        self._lock = threading.Lock()
+
+    def name(self, sql: str, types: tuple[int, ...]) -> bytes:
+        """The name, the same whoever asks."""
+        known = self._names.get((sql, types))
+        if known is None:
+            with self._lock:
+                known = self._names.setdefault((sql, types), b"bench_%d" % len(self._names))
+        return known

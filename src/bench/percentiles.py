@@ -1,0 +1,117 @@
+"""Percentiles of measured times, and how far they are known. Pure.
+
+Percentiles are nearest-rank (the smallest measured value that at least q of all values do not exceed; definition 1 of
+Hyndman and Fan, "Sample quantiles in statistical packages", 1996): each is a time that some attempt really took, and it
+is an order statistic, as the bounds of its interval are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+
+TAIL = 10
+"""A percentile is given from this many values in its tail on."""
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Distribution:
+    """Mean, percentiles with 95 % intervals, and maximum of a time, in ns; None where there are too few values."""
+
+    mean_ns: float | None = None
+    p50_ns: int | None = None
+    p90_ns: int | None = None
+    p95_ns: int | None = None
+    p99_ns: int | None = None
+    p999_ns: int | None = None
+    max_ns: int | None = None
+    p50_low_ns: int | None = None
+    p50_high_ns: int | None = None
+    p99_low_ns: int | None = None
+    p99_high_ns: int | None = None
+
+
+def percentile_or_none(sorted_ns: np.ndarray, q: float) -> int | None:
+    """The nearest-rank percentile, or None below ten values in its tail.
+
+    So p50 needs 20 values, p90 100, p95 200, p99 1,000 and p99.9 10,000.
+
+    Args:
+        sorted_ns: Values in ascending order, shape (n,).
+        q: Above 0 and below 1; 0.99 for p99.
+    """
+    exact, size = _exact(q), len(sorted_ns)
+    if size * min(exact, 1 - exact) < TAIL:
+        return None
+    rank = -(-size * exact.numerator // exact.denominator)
+    return int(sorted_ns[rank - 1])
+
+
+def interval_ranks(size: int, q: float, confidence: float = CONFIDENCE) -> tuple[int, int] | None:
+    """Ranks, from 1, of the two order statistics between which the true q-quantile lies with at least `confidence`.
+
+    Free of any assumption on the distribution: the number of values below the quantile is binomial (David and Nagaraja,
+    "Order Statistics", 3rd edition, section 7.1; Le Boudec, "Performance Evaluation", theorem 2.1), at most half
+    of the remaining probability on each side. It does assume independent values. None where `size` is too small.
+    """
+    first, cumulated = _binomial(size, q)
+    outside = (1 - confidence) / 2
+    low = first + int(np.count_nonzero(cumulated <= outside))
+    high = first + int(np.searchsorted(cumulated, 1 - outside)) + 1
+    return (low, high) if low >= 1 and high <= size else None
+
+
+def distribution(values_ns: np.ndarray) -> Distribution:
+    """Mean, percentiles, intervals and maximum of unsorted times in ns, shape (n,)."""
+    if not len(values_ns):
+        return Distribution()
+    ordered = np.sort(values_ns)
+    p50_low, p50_high = _bounds(ordered, 0.5)
+    p99_low, p99_high = _bounds(ordered, 0.99)
+    return Distribution(
+        mean_ns=float(ordered.mean()),
+        p50_ns=percentile_or_none(ordered, 0.5),
+        p90_ns=percentile_or_none(ordered, 0.9),
+        p95_ns=percentile_or_none(ordered, 0.95),
+        p99_ns=percentile_or_none(ordered, 0.99),
+        p999_ns=percentile_or_none(ordered, 0.999),
+        max_ns=int(ordered[-1]),
+        p50_low_ns=p50_low,
+        p50_high_ns=p50_high,
+        p99_low_ns=p99_low,
+        p99_high_ns=p99_high,
+    )
+
+
+# ---- parts ------------------------------------------------------------------------------------------------------
+
+
+@lru_cache
+def _exact(q: float) -> Fraction:
+    """The decimal fraction that is meant, so that no rank is off by one for 0.1 + 0.2 reasons.
+
+    Kept, as `per_second` asks for the same four again and again.
+    """
+    return Fraction(q).limit_denominator(1_000_000)
+
+
+def _bounds(ordered: np.ndarray, q: float) -> tuple[int | None, int | None]:
+    if percentile_or_none(ordered, q) is None:
+        return None, None
+    ranks = interval_ranks(len(ordered), q)
+    return (int(ordered[ranks[0] - 1]), int(ordered[ranks[1] - 1])) if ranks else (None, None)
+
+
+def _binomial(size: int, q: float) -> tuple[int, np.ndarray]:
+    """(k, cumulated probabilities of k, k + 1, ...) of the binomial distribution, all but 12 standard deviations."""
+    reach = 12 * (size * q * (1 - q)) ** 0.5 + 12
+    first, last = max(0, int(size * q - reach)), min(size, int(size * q + reach) + 1)
+    counts = np.arange(first, last + 1, dtype=np.float64)
+    steps = np.log((size - counts[:-1]) / counts[1:] * (q / (1 - q)))
+    logs = np.concatenate([[0.0], np.cumsum(steps)])
+    masses = np.exp(logs - logs.max())
+    return first, np.cumsum(masses / masses.sum())

@@ -1,0 +1,200 @@
+"""A client in the readiness loop: one generator from its first turn to its last, resumed when it need not wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from bench.model import ErrorClass, Phase, RenderedOperation, Row
+from bench.record import STATUS_OK
+from bench.run.client import CANCEL_AGAIN_NS, RECONNECT_PAUSE_S, Client
+from bench.run.readiness import READABLE, WRITABLE
+from bench.run.turns import OWN_ORDER
+
+if TYPE_CHECKING:
+    from bench.backends.line import Line, Send
+    from bench.run.assignment import Window
+    from bench.run.readiness import ReadinessLoop
+
+Wait: TypeAlias = int | Callable[[], object] | None
+"""What a client waits for: an instant of the monotonic clock, work to be done aside, or None: its descriptor."""
+Life: TypeAlias = Generator[Wait, object, None]
+MEASUREMENT = Phase.MEASUREMENT
+
+
+@dataclass(kw_only=True, eq=False)
+class LineClient(Client):
+    """A client whose session has a side on which nothing waits."""
+
+    def connect(self) -> None:
+        """Open the session and prepare every statement of every operation."""
+        super().connect()
+        self.line = self.session.line()
+        self.sends = [_sends(self.line, operation) for operation in self.operations]
+        self.rollback = self.line.rollback()
+
+    def rows(self) -> Sequence[Row]:
+        """What was received last."""
+        return self.line.rows()
+
+
+class Lane:
+    """What the loop knows of one client."""
+
+    def __init__(self, client: LineClient, window: Window) -> None:
+        self.client = client
+        self.loop: ReadinessLoop
+        self.elsewhere = False
+        """It waits for something else than its descriptor."""
+        self.unheard = False
+        """The loop does not listen to its descriptor at present."""
+        self.descriptor = client.line.fileno()
+        self._under_way = False
+        self._next_cancel_ns = 0
+        self._cancel: threading.Thread | None = None
+        """Sends, or has sent, a cancel for the attempt under way: nothing else may be sent that it could hit."""
+        self._life = self._live(window)
+        self.resume = self._life.send
+
+    def _live(self, window: Window) -> Life:  # noqa: C901, PLR0912  # one generator: delegation costs at each resumption
+        """Turn after turn, as `BlockingClient.drive` and `BlockingClient._run_operation` together."""
+        client, free_ns = self.client, window.start_ns
+        take, questions, now, add = client.turns.take, client.questions, time.monotonic_ns, client.recorder.add
+        keeps_ids = client.keeps_query_ids
+        while not client.stopped and (turn := take(free_ns)) is not None:
+            intended_ns, position = turn
+            if intended_ns > free_ns:
+                yield intended_ns
+                if not client.may_start():
+                    client.turns.abandon(turn)
+                    return
+            if client.phase is not MEASUREMENT:
+                client.enter_phase(intended_ns)
+            if position == OWN_ORDER:
+                position = questions.next_operation()
+            script = questions.next_script[position]()
+            ready_ns, attempts_left = max(intended_ns, free_ns), client.operations[position].retries
+            attempt = -1
+            while attempts_left >= 0:
+                attempts_left, attempt, rows = attempts_left - 1, attempt + 1, 0
+                if self.unheard:
+                    self.loop.watch(self)
+                sends, line, receive = client.sends[position], client.line, client.line.receive
+                client.cancelled, self._next_cancel_ns = False, 0
+                start_ns = end_ns = now()
+                client.deadline_ns = start_ns + client.timeouts_ns[position]
+                self._under_way = True
+                try:
+                    for at, values in script:
+                        sends[at](values)
+                        if line.unsent:
+                            yield from self._write_on()
+                        yield None
+                        while (count := receive()) is None:
+                            if line.unsent:
+                                yield from self._write_on()
+                            yield None
+                        end_ns = now()
+                        rows += count
+                except Exception as error:  # noqa: BLE001  # a driver may raise anything; the session says what it means
+                    times = (intended_ns, ready_ns, start_ns, now())
+                    error_class = yield from self._failed(position, attempt, error, times)
+                    free_ns = ready_ns = now()
+                    if error_class is not ErrorClass.RETRYABLE or client.stopped:
+                        break
+                else:
+                    self._under_way = False
+                    free_ns = end_ns
+                    add(
+                        client.number, position, attempt, STATUS_OK, -1, rows,
+                        intended_ns, ready_ns, start_ns, end_ns, client.query_id() if keeps_ids else None,
+                    )  # fmt: skip
+                    if self._cancel is not None:
+                        yield from self._cancel_is_over()
+                    break
+
+    def _write_on(self) -> Generator[Wait, object, None]:
+        """Send the rest of what was too much at once."""
+        self.loop.watch(self, READABLE | WRITABLE)
+        yield None
+        while self.client.line.flush():
+            yield None
+        self.loop.watch(self)
+
+    # ---- what goes wrong
+
+    def look(self, now_ns: int) -> None:
+        """Have the attempt under way cancelled in a thread, if its time is over."""
+        if not self._under_way or not self.client.overdue(now_ns) or now_ns < self._next_cancel_ns:
+            return
+        if self._cancel is not None and self._cancel.is_alive():
+            return
+        self.client.cancelled, self._next_cancel_ns = True, now_ns + CANCEL_AGAIN_NS
+        self._cancel = threading.Thread(target=self._send_cancel, name="cancel", daemon=True)
+        self._cancel.start()
+
+    def _send_cancel(self) -> None:
+        with suppress(Exception):  # it is sent again
+            self.client.session.cancel()
+
+    def _cancel_is_over(self) -> Generator[Wait, object, None]:
+        if self._cancel is not None:
+            yield self._cancel.join
+            self._cancel = None
+
+    def _failed(
+        self, position: int, attempt: int, error: Exception, times: tuple[int, int, int, int]
+    ) -> Generator[Wait, object, ErrorClass]:
+        """Keep what went wrong, and bring the session back to where the next attempt can begin."""
+        self._under_way = False
+        operation = self.client.operations[position]
+        found = error_class = self.client.record_failure(position, attempt, error, times)
+        yield from self._cancel_is_over()
+        if error_class is not ErrorClass.DISCONNECTED and operation.transactional:
+            try:
+                if self.unheard:
+                    self.loop.watch(self)
+                self.client.rollback(())
+                yield None
+                while self.client.line.receive() is None:
+                    yield None
+            except Exception as second:  # noqa: BLE001  # as above
+                error_class = self.client.session.classify(second)
+        if error_class is ErrorClass.DISCONNECTED:
+            yield from self._reconnect(operation)
+        return found
+
+    def _reconnect(self, operation: RenderedOperation) -> Generator[Wait, object, None]:
+        """Get a new session, in a thread; each kind of failure is kept among the errors."""
+        self.loop.ignore(self)
+        self.client.connected = False
+        complaints = yield self._connect_again
+        assert isinstance(complaints, list)
+        for complaint in complaints:
+            self.client.errors.add(operation.name, ErrorClass.DISCONNECTED, None, f"reconnect: {complaint}")
+        self.descriptor = self.client.line.fileno() if self.client.connected else -1
+        if self.client.connected:
+            self.loop.watch(self)
+
+    def _connect_again(self) -> list[str]:
+        """However often that takes while the load lasts; gives what went wrong on the way."""
+        client, complaints = self.client, dict[str, None]()
+        while not client.stopped and time.monotonic_ns() < client.give_up_ns:
+            client.session.close()
+            try:
+                client.connect()
+                break
+            except Exception as error:  # noqa: BLE001  # as above; the server may be away for a while
+                complaints[str(error).strip()] = None
+                time.sleep(RECONNECT_PAUSE_S)
+        return list(complaints)
+
+
+def _sends(line: Line, operation: RenderedOperation) -> list[Send]:
+    """By the position of a step: the statements, and from the end `BEGIN` and `COMMIT`."""
+    sends = [line.prepare(statement) for statement in operation.statements]
+    return [*sends, line.commit(), line.begin(operation.isolation)] if operation.transactional else sends

@@ -1,0 +1,160 @@
+"""The blocking loop: each client in a thread of its own, waiting for its answers there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bench.model import ErrorClass, Phase, RenderedOperation, Row, Statement, Value
+from bench.record import STATUS_OK
+from bench.run.client import CANCEL_AGAIN_NS, RECONNECT_PAUSE_S, Client
+from bench.run.pace import Pace
+from bench.run.turns import OWN_ORDER
+
+if TYPE_CHECKING:
+    from bench.backends.base import Count
+    from bench.run.assignment import Window
+
+MEASUREMENT = Phase.MEASUREMENT
+
+
+@dataclass(kw_only=True, eq=False)
+class BlockingClient(Client):
+    """Its thread alone touches it, but for what `Watchdog` reads and sets."""
+
+    _last: Sequence[Row] = ()
+    _under_way: bool = False
+    _next_cancel_ns: int = 0
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    """Held while an attempt is cancelled, so that the next cannot begin and be hit instead."""
+    _cancelling: bool = False
+
+    def connect(self) -> None:
+        """Open the session and prepare every statement of every operation."""
+        super().connect()
+        self._calls = [self._prepared(operation) for operation in self.operations]
+
+    def _prepared(self, operation: RenderedOperation) -> list[Count]:
+        """By the position of a step: the statements, and from the end `BEGIN` and `COMMIT`."""
+        session = self.session
+        prepare = session.counting if self.assignment.workload.scripted else self._keeping
+        counts = [prepare(statement) for statement in operation.statements]
+        if not operation.transactional:
+            return counts
+
+        def begin(_: Sequence[Value]) -> int:
+            session.begin(operation.isolation)
+            return 0
+
+        def commit(_: Sequence[Value]) -> int:
+            session.commit()
+            return 0
+
+        return [*counts, commit, begin]
+
+    def _keeping(self, statement: Statement) -> Count:
+        """For workloads that look at what is answered."""
+        call = self.session.prepare(statement)
+
+        def count(values: Sequence[Value]) -> int:
+            self._last = call(values)
+            return len(self._last)
+
+        return count
+
+    def drive(self, window: Window) -> None:  # noqa: C901  # one function: calls would cost as much as what they do
+        """Send operations until there is nothing more to start."""
+        pace, free_ns = Pace(self.assignment.load.pace), window.start_ns
+        take, questions, now, add = self.turns.take, self.questions, time.monotonic_ns, self.recorder.add
+        keeps_ids = self.keeps_query_ids
+        while not self.stopped and (turn := take(free_ns)) is not None:
+            intended_ns, position = turn
+            if intended_ns > free_ns:
+                pace.wait_until(intended_ns, self)
+                if not self.may_start():
+                    self.turns.abandon(turn)
+                    break
+            if self.phase is not MEASUREMENT:
+                self.enter_phase(intended_ns)
+            if position == OWN_ORDER:
+                position = questions.next_operation()
+            script = questions.next_script[position]()
+            ready_ns = max(intended_ns, free_ns)
+            for attempt in range(self.operations[position].retries + 1):
+                calls, rows = self._calls[position], 0
+                self.cancelled, self._next_cancel_ns = False, 0
+                start_ns = now()
+                self.deadline_ns = start_ns + self.timeouts_ns[position]
+                self._under_way = True
+                try:
+                    for at, values in script:
+                        rows += calls[at](values)
+                    free_ns = now()
+                except Exception as error:  # noqa: BLE001  # a driver may raise anything; the session says what it means
+                    times = (intended_ns, ready_ns, start_ns, now())
+                    error_class = self._failed(position, attempt, error, times)
+                    free_ns = ready_ns = now()
+                    if error_class is not ErrorClass.RETRYABLE or self.stopped:
+                        break
+                else:
+                    self._under_way = False
+                    if self._cancelling:
+                        self._cancel_is_over()
+                    add(
+                        self.number, position, attempt, STATUS_OK, -1, rows,
+                        intended_ns, ready_ns, start_ns, free_ns, self.query_id() if keeps_ids else None,
+                    )  # fmt: skip
+                    break
+
+    def _failed(self, position: int, attempt: int, error: Exception, times: tuple[int, int, int, int]) -> ErrorClass:
+        """Keep what went wrong, and bring the session back to where the next attempt can begin."""
+        self._under_way = False
+        self._cancel_is_over()
+        operation = self.operations[position]
+        error_class = self.record_failure(position, attempt, error, times)
+        if error_class is ErrorClass.DISCONNECTED:
+            self._reconnect(operation)
+        elif operation.transactional:
+            self.session.rollback()
+        return error_class
+
+    def _cancel_is_over(self) -> None:
+        """Wait until the cancel that is on its way has arrived, so that it cannot hit what comes next."""
+        with self._guard:
+            pass
+
+    def cancel_overdue(self, now_ns: int) -> None:
+        """Cancel the attempt under way, if its time is over; called from another thread.
+
+        The client takes no lock: it says that its attempt has ended before it looks whether a cancel is on its way, and
+        here it is the other way round, so that one of the two sees the other.
+        """
+        if not self.overdue(now_ns) or now_ns < self._next_cancel_ns:
+            return
+        with self._guard:
+            self._cancelling = True
+            # It may have ended meanwhile, and the next one may have time left.
+            if self._under_way and self.overdue(now_ns):
+                self.cancelled, self._next_cancel_ns = True, now_ns + CANCEL_AGAIN_NS
+                with suppress(Exception):  # whatever a driver raises here, the other clients need their watch
+                    self.session.cancel()
+            self._cancelling = False
+
+    def rows(self) -> Sequence[Row]:
+        """What the last call gave."""
+        return self._last
+
+    def _reconnect(self, operation: RenderedOperation) -> None:
+        """Get a new session, however often that takes while the load lasts; each failure is kept among the errors."""
+        while not self.stopped and time.monotonic_ns() < self.give_up_ns:
+            self.session.close()
+            try:
+                self.connect()
+                return
+            except Exception as error:  # noqa: BLE001  # as above; the server may be away for a while
+                self.errors.add(operation.name, ErrorClass.DISCONNECTED, None, f"reconnect: {str(error).strip()}")
+                time.sleep(RECONNECT_PAUSE_S)

@@ -1,0 +1,82 @@
+"""The clock of the harness against a server whose delays are known."""
+
+import time
+
+import numpy as np
+import pytest
+
+from bench.backends.postgres import PostgresBackend
+from bench.load import ClosedLoop
+from bench.model import Namespace, RenderedOperation, Statement
+from bench.run import Assignment, Crew, Window
+from bench.sampling import Uniform
+from bench.workload import Operation, Workload
+from postgres_stub import Delays, StubServer
+
+NOWHERE = Namespace(schema="")
+ABSOLUTE_NS, RELATIVE = 50_000, 0.01
+ATTEMPTS = 5
+LOOPS = ("threads", "readiness")
+
+
+def measure(delays, *, loop, clients, duration_s):
+    """Service times as reported, and as they were: both in ns, ascending."""
+    operation = Operation(name="ask", template="t", params={"x": Uniform(low=1, high=9)})
+    rendered = RenderedOperation(name="ask", statements=(Statement(sql="SELECT $1", parameters=("x",)),))
+    load = ClosedLoop(name="l", clients=clients, duration_s=duration_s)
+    with StubServer(delays) as stub:
+        backend = PostgresBackend(dsn=stub.dsn)
+        assignment = Assignment(
+            backend=backend,
+            namespace=NOWHERE,
+            operations=(rendered,),
+            workload=Workload(name="w", operations=(operation,)),
+            load=load,
+            seed=1,
+            clients=tuple(range(clients)),
+        )
+        with backend.open(NOWHERE) as database:
+            crew = Crew(assignment, database, loop=loop)
+            crew.start(Window.of(load, time.monotonic_ns()))
+            while crew.busy:
+                time.sleep(0.01)
+            crew.close()
+    assert not crew.failures
+    samples = np.concatenate([chunk.samples() for chunk in crew.outbox])
+    assert (samples["status"] == 0).all(), crew.recorders[0].errors.known
+    truth = [one.answered_ns - one.asked_ns for one in stub.executions]
+    assert len(truth) == len(samples), "as many answers as samples: none is lost, none made up"
+    return np.sort(samples["end_ns"] - samples["start_ns"]), np.sort(truth)
+
+
+def is_close(reported, truth, quantiles=(0.1, 0.25, 0.5, 0.75, 0.9)):
+    said, was = np.quantile(reported, quantiles), np.quantile(truth, quantiles)
+    return bool((np.abs(said - was) <= np.maximum(ABSOLUTE_NS, RELATIVE * was)).all())
+
+
+def measured_closely(delays, *, loop, clients, duration_s):
+    """As `measure`. A busy machine wakes everybody up late, so that a few attempts are allowed."""
+    for _ in range(ATTEMPTS):
+        reported, truth = measure(delays, loop=loop, clients=clients, duration_s=duration_s)
+        if is_close(reported, truth):
+            return reported, truth
+    pytest.fail(f"not within {RELATIVE:.0%} of the truth in {ATTEMPTS} attempts: {reported}, {truth}")
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_constant_delay(loop):
+    _, truth = measured_closely(Delays(seconds=[0.1]), loop=loop, clients=6, duration_s=2)
+    assert len(truth) >= 90
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_two_delays(loop):
+    reported, truth = measured_closely(Delays(seconds=[0.05, 0.05, 0.2]), loop=loop, clients=6, duration_s=2)
+    assert (reported > 120e6).sum() == (truth > 120e6).sum() > 0
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_stall_of_a_second(loop):
+    delays = Delays(seconds=[0.1], stall_after_s=1.0, stall_s=1.0)
+    reported, truth = measured_closely(delays, loop=loop, clients=3, duration_s=3)
+    assert (reported > 0.9e9).sum() == (truth > 0.9e9).sum() == 3, "each client was kept waiting once"

@@ -1,0 +1,368 @@
+"""Both loops on the same server: what a workload's samples say must not depend on how its clients wait."""
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+import psycopg
+import pytest
+
+from bench.backends.postgres import PostgresBackend
+from bench.load import ClosedLoop
+from bench.model import ErrorClass, Namespace, RenderedOperation, Statement
+from bench.record import STATUSES
+from bench.run import Assignment, Crew, Window
+from bench.sampling import Uniform
+from bench.workload import Operation, Workload
+
+LOOPS = ("threads", "readiness")
+SHOP = Namespace(schema="loops")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A table of ten accounts."""
+    with PostgresBackend().provision("loops", tmp_path_factory.mktemp("home"), lambda line: None) as server:
+        fill(server)
+        yield server
+
+
+def fill(server):
+    with server.open(SHOP) as database:
+        database.execute("DROP SCHEMA IF EXISTS loops CASCADE")
+        database.execute("CREATE SCHEMA loops")
+        database.execute("CREATE TABLE loops.account (id int PRIMARY KEY, balance bigint NOT NULL, note text)")
+        database.execute("INSERT INTO loops.account SELECT i, 0, repeat('x', 100) FROM generate_series(1, 10) i")
+
+
+def rendered(operation, *statements):
+    return RenderedOperation(
+        name=operation.name,
+        statements=statements,
+        transactional=operation.transactional,
+        isolation=operation.isolation,
+        timeout_s=operation.timeout_s,
+        retries=operation.retries,
+    )
+
+
+def read(sql, *parameters):
+    return Statement(sql=sql, parameters=parameters)
+
+
+def change(sql, *parameters):
+    return Statement(sql=sql, parameters=parameters, returns_rows=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    crew: Crew
+    samples: np.ndarray
+
+    def statuses(self, operation=0):
+        return Counter(STATUSES[code] for code in self.samples["status"][self.samples["operation"] == operation])
+
+    def rows(self, operation=0):
+        return set(self.samples["rows"][self.samples["operation"] == operation].tolist())
+
+
+def drive(backend, loop, load, workload, operations, *, meanwhile=None):
+    assignment = Assignment(
+        backend=backend,
+        namespace=SHOP,
+        operations=operations,
+        workload=workload,
+        load=load,
+        seed=1,
+        clients=tuple(range(load.clients)),
+    )
+    with backend.open(SHOP) as database:
+        crew = Crew(assignment, database, loop=loop)
+        assert crew.loop == loop
+        crew.start(Window.of(load, time.monotonic_ns()))
+        if meanwhile:
+            meanwhile(crew)
+        while crew.busy:
+            time.sleep(0.01)
+        crew.close()
+    assert not crew.failures
+    return Outcome(crew=crew, samples=np.concatenate([chunk.samples() for chunk in crew.outbox]))
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_the_same_questions_come_back_with_the_same_rows(shop, loop):
+    id_ = {"id": Uniform(low=1, high=10)}
+    asked = (
+        Operation(name="one", template="t", params=id_),
+        Operation(name="all", template="t"),
+        Operation(name="none", template="t", params={"id": Uniform(low=11, high=20)}),
+        Operation(name="move", template="t", params=id_, transactional=True),
+    )
+    operations = (
+        rendered(asked[0], read("SELECT balance FROM account WHERE id = $1", "id")),
+        rendered(asked[1], read("SELECT * FROM account")),
+        rendered(asked[2], read("SELECT balance FROM account WHERE id = $1", "id")),
+        rendered(
+            asked[3],
+            change("UPDATE account SET balance = balance + 1 WHERE id = $1", "id"),
+            read("SELECT balance FROM account WHERE id = $1", "id"),
+            change("UPDATE account SET balance = balance - 1 WHERE id = $1", "id"),
+        ),
+    )
+    load = ClosedLoop(name="l", clients=4, duration_s=0, iterations=40)
+    found = drive(shop, loop, load, Workload(name="w", operations=asked), operations)
+    assert [found.statuses(at)["ok"] for at in range(4)] == [40] * 4
+    assert [found.rows(at) for at in range(4)] == [{1}, {10}, {0}, {3}]
+    samples = found.samples
+    assert (samples["intended_start_ns"] <= samples["ready_ns"]).all()
+    assert (samples["ready_ns"] <= samples["start_ns"]).all()
+    assert (samples["start_ns"] < samples["end_ns"]).all()
+    for client in range(4):
+        ours = samples[samples["client"] == client]
+        assert (ours["start_ns"][1:] >= ours["end_ns"][:-1]).all(), "one operation of a client at a time"
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_write_conflict_is_retried_with_the_same_values(shop, loop):
+    operation = Operation(
+        name="bump", template="t", transactional=True, isolation="serializable", retries=50, timeout_s=20
+    )
+    operations = (
+        rendered(
+            operation,
+            read("SELECT balance FROM account WHERE id = 1"),
+            read("SELECT pg_sleep(0.002)"),
+            change("UPDATE account SET balance = balance + 1 WHERE id = 1"),
+        ),
+    )
+    load = ClosedLoop(name="l", clients=4, duration_s=0, iterations=25)
+    found = drive(shop, loop, load, Workload(name="w", operations=(operation,)), operations)
+    assert found.statuses()["ok"] == 100
+    assert found.statuses()["aborted"] > 0
+    assert set(found.statuses()) == {"ok", "aborted"}
+    assert {known.error_class for log in found.crew.recorders for known in log.errors.known} == {ErrorClass.RETRYABLE}
+    aborted = found.samples["attempt"][found.samples["status"] == STATUSES.index("aborted")]
+    assert set(aborted.tolist()) >= {0}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("transactional", [False, True])
+def test_what_the_server_refuses_is_an_error_and_the_client_goes_on(shop, loop, transactional):
+    asked = (
+        Operation(name="wrong", template="t", transactional=transactional),
+        Operation(name="twice", template="t", transactional=transactional),
+        Operation(name="right", template="t", transactional=transactional),
+    )
+    operations = (
+        rendered(asked[0], read("SELECT nothing FROM account")),
+        rendered(asked[1], change("INSERT INTO account VALUES (1, 1, '')")),
+        rendered(asked[2], read("SELECT 1")),
+    )
+    load = ClosedLoop(name="l", clients=2, duration_s=0, iterations=9)
+    found = drive(shop, loop, load, Workload(name="w", operations=asked), operations)
+    assert [found.statuses(at) for at in range(3)] == [{"error": 6}, {"error": 6}, {"ok": 6}]
+    known = {(one.operation, one.error_class, one.sqlstate) for log in found.crew.recorders for one in log.errors.known}
+    assert known == {("wrong", ErrorClass.FATAL, "42703"), ("twice", ErrorClass.ABORTED, "23505")}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("transactional", [False, True])
+def test_an_attempt_over_its_time_is_cancelled_and_holds_up_nobody(shop, loop, transactional):
+    asked = (
+        Operation(name="slow", template="t", timeout_s=0.2, transactional=transactional),
+        Operation(name="fast", template="t", transactional=transactional),
+    )
+    operations = (rendered(asked[0], read("SELECT pg_sleep(30)")), rendered(asked[1], read("SELECT 1")))
+    load = ClosedLoop(name="l", clients=3, duration_s=0, iterations=4)
+    found = drive(shop, loop, load, Workload(name="w", operations=asked), operations)
+    assert found.statuses(0) == {"timeout": 6}
+    assert found.statuses(1) == {"ok": 6}
+    service_s = (found.samples["end_ns"] - found.samples["start_ns"]) / 1e9
+    assert service_s[found.samples["operation"] == 0].min() >= 0.2
+    assert service_s.max() < 3
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_client_whose_session_is_ended_goes_on_with_a_new_one(shop, loop):
+    operation = Operation(name="nap", template="t", timeout_s=20)
+    operations = (rendered(operation, read("SELECT pg_sleep(0.005)")),)
+    load = ClosedLoop(name="l", clients=3, duration_s=1.5)
+
+    def kill(crew):
+        time.sleep(0.5)
+        with psycopg.connect(shop.dsn, autocommit=True) as connection:
+            for number in crew.session_numbers:
+                connection.execute("SELECT pg_terminate_backend(%s)", [int(number)])
+
+    found = drive(shop, loop, load, Workload(name="w", operations=(operation,)), operations, meanwhile=kill)
+    assert found.statuses()["error"] == 3
+    assert found.statuses()["ok"] > 100
+    assert len(found.crew.session_numbers) == 6
+    assert {one.error_class for log in found.crew.recorders for one in log.errors.known} == {ErrorClass.DISCONNECTED}
+    for client in range(3):
+        ours = found.samples[found.samples["client"] == client]
+        assert STATUSES[ours["status"][-1]] == "ok"
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_idle_session_that_is_ended_is_met_by_the_next_attempt(shop, loop):
+    operation = Operation(name="one", template="t")
+    operations = (rendered(operation, read("SELECT 1")),)
+    load = ClosedLoop(name="l", clients=2, duration_s=2.0, think_time_s=0.5)
+
+    def kill(crew):
+        time.sleep(0.75)
+        with psycopg.connect(shop.dsn, autocommit=True) as connection:
+            for number in crew.session_numbers:
+                connection.execute("SELECT pg_terminate_backend(%s)", [int(number)])
+
+    found = drive(shop, loop, load, Workload(name="w", operations=(operation,)), operations, meanwhile=kill)
+    assert found.statuses()["error"] == 2
+    assert found.statuses()["ok"] >= 4
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_values_that_are_larger_than_the_socket_takes_at_once(shop, loop):
+    class Large(Uniform):
+        def draw(self, rng, size, **_):
+            return ["y" * 8_000_000] * min(size, 2)
+
+    operation = Operation(name="large", template="t", params={"text": Large(low=1, high=2)})
+    operations = (rendered(operation, read("SELECT length($1::text)", "text")),)
+    load = ClosedLoop(name="l", clients=2, duration_s=0, iterations=3)
+    found = drive(shop, loop, load, Workload(name="w", operations=(operation,)), operations)
+    assert found.statuses() == {"ok": 6}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_workload_with_logic_sees_the_rows(shop, loop):
+    seen = []
+
+    class Following(Workload):
+        def steps(self, operation, params):
+            rows = yield 0, [params["id"]]
+            seen.append(rows[0][0])
+            yield 1, [rows[0][0]]
+
+    operation = Operation(name="follow", template="t", params={"id": Uniform(low=1, high=10)}, transactional=True)
+    operations = (
+        rendered(
+            operation,
+            read("SELECT id FROM account WHERE id = $1", "id"),
+            read("SELECT id FROM account WHERE id <= $1", "id"),
+        ),
+    )
+    load = ClosedLoop(name="l", clients=2, duration_s=0, iterations=20)
+    found = drive(shop, loop, load, Following(name="w", operations=(operation,)), operations)
+    assert found.statuses() == {"ok": 40}
+    assert Counter(found.samples["rows"].tolist()) == Counter(1 + number for number in seen)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_what_is_under_way_when_the_load_is_cancelled_ends_at_once(shop, loop):
+    operation = Operation(name="slow", template="t", timeout_s=0)
+    operations = (rendered(operation, read("SELECT pg_sleep(60)")),)
+
+    def cancel(crew):
+        threading.Timer(0.3, crew.cancel).start()
+
+    load = ClosedLoop(name="l", clients=2, duration_s=60)
+    began = time.monotonic()
+    found = drive(shop, loop, load, Workload(name="w", operations=(operation,)), operations, meanwhile=cancel)
+    assert time.monotonic() - began < 10
+    assert found.statuses() == {"timeout": 2}
+
+
+def test_one_client_alone_waits_for_its_answer_and_several_are_served_by_one_loop(shop):
+    load = ClosedLoop(name="l", clients=2, duration_s=0, iterations=1)
+    operation = Operation(name="one", template="t")
+    assignment = Assignment(
+        backend=shop,
+        namespace=SHOP,
+        operations=(rendered(operation, read("SELECT 1")),),
+        workload=Workload(name="w", operations=(operation,)),
+        load=load,
+        seed=1,
+        clients=(0, 1),
+    )
+    with shop.open(SHOP) as database:
+        for share, backend, loop in (
+            ((0, 1), shop, "readiness"),
+            ((0,), shop, "threads"),
+            ((0, 1), replace(shop, driver="cursor"), "threads"),
+        ):
+            crew = Crew(replace(assignment, clients=share, backend=backend), database)
+            assert crew.loop == loop
+            for client in crew.clients:
+                client.session.close()
+
+
+def test_a_pipeline_keeps_several_operations_under_way_and_the_failure_of_one_leaves_the_others(shop):
+    asked = (
+        Operation(name="one", template="t", params={"id": Uniform(low=1, high=10)}),
+        Operation(name="wrong", template="t"),
+        Operation(name="odd", template="t", params={"id": Uniform(low=0, high=1)}),
+    )
+    operations = (
+        rendered(asked[0], read("SELECT balance FROM account WHERE id = $1", "id")),
+        rendered(asked[1], read("SELECT nothing FROM account")),
+        rendered(asked[2], read("SELECT 1 / $1", "id")),
+    )
+    load = ClosedLoop(name="l", clients=2, duration_s=0, iterations=300)
+    backend = replace(shop, driver="pipeline", pipeline_depth=5)
+    found = drive(backend, "readiness", load, Workload(name="w", operations=asked), operations)
+    assert found.statuses(0) == {"ok": 200}
+    assert found.statuses(1) == {"error": 200}
+    assert set(found.statuses(2)) == {"ok", "error"}
+    assert found.rows(0) == {1}
+    for client in range(2):
+        ours = np.sort(found.samples[found.samples["client"] == client], order="start_ns")
+        under_way = [int((ours["end_ns"][:at] > ours["start_ns"][at]).sum()) + 1 for at in range(len(ours))]
+        assert max(under_way) == 5
+
+
+def test_a_pipeline_whose_session_is_ended_goes_on_with_a_new_one(shop):
+    operation = Operation(name="nap", template="t", timeout_s=20)
+    operations = (rendered(operation, read("SELECT pg_sleep(0.01)")),)
+    load = ClosedLoop(name="l", clients=2, duration_s=1.5)
+
+    def kill(crew):
+        time.sleep(0.5)
+        with psycopg.connect(shop.dsn, autocommit=True) as connection:
+            for number in crew.session_numbers:
+                connection.execute("SELECT pg_terminate_backend(%s)", [int(number)])
+
+    backend = replace(shop, driver="pipeline", pipeline_depth=3)
+    workload = Workload(name="w", operations=(operation,))
+    found = drive(backend, "readiness", load, workload, operations, meanwhile=kill)
+    assert found.statuses()["error"] == 6
+    assert found.statuses()["ok"] > 60
+    assert len(found.crew.session_numbers) == 4
+
+
+def test_a_pool_tells_how_long_its_clients_waited(shop):
+    operation = Operation(name="nap", template="t")
+    operations = (rendered(operation, read("SELECT pg_sleep(0.02)")),)
+    load = ClosedLoop(name="l", clients=4, duration_s=0, iterations=5)
+    backend = replace(shop, driver="pool", pool_size=1)
+    assignment = Assignment(
+        backend=backend,
+        namespace=SHOP,
+        operations=operations,
+        workload=Workload(name="w", operations=(operation,)),
+        load=load,
+        seed=1,
+        clients=(0, 1, 2, 3),
+    )
+    with backend.open(SHOP) as database:
+        crew = Crew(assignment, database)
+        crew.start(Window.of(load, time.monotonic_ns()))
+        while crew.busy:
+            time.sleep(0.01)
+        counted = database.driver_stats()
+        crew.close()
+    assert counted["pool_requests"] >= 20
+    assert counted["pool_requests_queued"] > 10
+    assert counted["pool_wait_ns"] > 0.5e9
