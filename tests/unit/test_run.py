@@ -138,6 +138,15 @@ def test_a_cancel_that_comes_late_does_not_hit_the_next_attempt():
     assert [STATUSES[code] for code in samples["status"]] == ["ok", "ok", "ok"]
 
 
+def test_a_cancel_that_stalls_keeps_no_other_client_waiting():
+    load = ClosedLoop(name="l", clients=3, duration_s=0, iterations=1)
+    workload, rendered = one_operation(timeout_s=0.1)
+    _, _, samples = drive(KnownBackend(service_s=30, cancel_s=1.0), load, workload, rendered)
+    assert [STATUSES[code] for code in samples["status"]] == ["timeout"] * 3
+    one_after_the_other_s = 3.0
+    assert (samples["end_ns"] - samples["start_ns"]).max() < one_after_the_other_s * 0.8 * NS_PER_S
+
+
 def test_a_cancel_that_fails_is_sent_again_and_ends_no_watch():
     load = ClosedLoop(name="l", clients=1, duration_s=0, iterations=2)
     workload, rendered = one_operation(timeout_s=0.1)

@@ -128,19 +128,27 @@ class BlockingClient(Client):
             pass
 
     def cancel_overdue(self, now_ns: int) -> None:
-        """Cancel the attempt under way, if its time is over; called from another thread.
+        """Have the attempt under way cancelled, if its time is over; called from another thread.
+
+        In a thread for each: a driver's cancel may take as long as the network does, and the other clients need their
+        watch.
+        """
+        if self._cancelling or not self.overdue(now_ns) or now_ns < self._next_cancel_ns:
+            return
+        self._cancelling = True
+        threading.Thread(target=self._cancel, args=(now_ns,), name="cancel", daemon=True).start()
+
+    def _cancel(self, now_ns: int) -> None:
+        """Cancel what is under way, unless it ended meanwhile.
 
         The client takes no lock: it says that its attempt has ended before it looks whether a cancel is on its way, and
         here it is the other way round, so that one of the two sees the other.
         """
-        if not self.overdue(now_ns) or now_ns < self._next_cancel_ns:
-            return
         with self._guard:
-            self._cancelling = True
-            # It may have ended meanwhile, and the next one may have time left.
+            # The next attempt may be under way by now, and have time left.
             if self._under_way and self.overdue(now_ns):
                 self.cancelled, self._next_cancel_ns = True, now_ns + CANCEL_AGAIN_NS
-                with suppress(Exception):  # whatever a driver raises here, the other clients need their watch
+                with suppress(Exception):  # whatever a driver raises here, it is sent again
                     self.session.cancel()
             self._cancelling = False
 
