@@ -150,7 +150,7 @@ class _Measurement:
                 self.observation.conclude(backend, self.plan.namespace)
 
     def _processes(self) -> int:
-        limit = self.config.backend.capabilities.max_processes
+        limit = self.config.backend.capabilities.processes_by_default
         return self.config.load.worker_processes(cores=environment.usable_cores(), limit=limit)
 
     def _say(self, line: str) -> None:

@@ -97,12 +97,10 @@ class Collector:
 
         size = len(in_measurement)
         failed = column["error"] >= 0
-        none = pa.nulls(size, pa.string())
-        classes = states = none
+        none = states = pa.nulls(size, pa.string())
+        kinds, at = np.zeros(1, np.int32), np.where(failed, column["error"], 0)
         if failed.any():
-            at = np.where(failed, column["error"], 0)
             kinds = np.array([list(ErrorClass).index(known.error_class) for known in errors])
-            classes = coded(kinds[at], tuple(ErrorClass), ~failed)
             states = pa.array(
                 np.array([known.sqlstate for known in errors], dtype=object)[at], pa.string(), mask=~failed
             )
@@ -119,7 +117,7 @@ class Collector:
                 "end_ns": pa.array(np.ascontiguousarray(column["end_ns"])),
                 "rows": pa.array(np.ascontiguousarray(column["rows"])),
                 "status": coded(column["status"], STATUSES),
-                "error_class": classes,
+                "error_class": coded(kinds[at], tuple(ErrorClass), ~failed),
                 "sqlstate": states,
                 "query_id": pa.array([query or None for query in chunk.query_ids], pa.string())
                 if chunk.query_ids

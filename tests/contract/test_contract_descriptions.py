@@ -61,6 +61,12 @@ def test_capabilities_speak_the_words_of_others(any_engine):
     assert all(level == level.lower() for level in can.isolation_levels)
 
 
+def test_a_pool_is_shared_by_all_clients_of_a_run(any_engine):
+    can = any_engine.backend.capabilities
+    assert can.processes_by_default == (1 if can.pooled else can.max_processes)
+    assert can.pooled == (getattr(any_engine.backend, "driver", "") == "pool")
+
+
 def test_facts_are_plain_words(any_engine):
     facts = any_engine.database.facts()
     assert all(isinstance(name, str) and isinstance(text, str) for name, text in facts.items())

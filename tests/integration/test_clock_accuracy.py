@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from bench.backends.postgres import PostgresBackend
-from bench.load import ClosedLoop
+from bench.load import ClosedLoop, OpenLoop
 from bench.model import Namespace, RenderedOperation, Statement
 from bench.run import Assignment, Crew, Window
 from bench.sampling import Uniform
 from bench.workload import Operation, Workload
 from postgres_stub import Delays, StubServer
+
+pytestmark = pytest.mark.alone
 
 NOWHERE = Namespace(schema="")
 ABSOLUTE_NS, RELATIVE = 50_000, 0.01
@@ -19,11 +21,10 @@ ATTEMPTS = 5
 LOOPS = ("threads", "readiness")
 
 
-def measure(delays, *, loop, clients, duration_s):
-    """Service times as reported, and as they were: both in ns, ascending."""
+def ask(delays, load, *, loop):
+    """The samples of a load, and what the server says of each execution."""
     operation = Operation(name="ask", template="t", params={"x": Uniform(low=1, high=9)})
     rendered = RenderedOperation(name="ask", statements=(Statement(sql="SELECT $1", parameters=("x",)),))
-    load = ClosedLoop(name="l", clients=clients, duration_s=duration_s)
     with StubServer(delays) as stub:
         backend = PostgresBackend(dsn=stub.dsn)
         assignment = Assignment(
@@ -33,7 +34,7 @@ def measure(delays, *, loop, clients, duration_s):
             workload=Workload(name="w", operations=(operation,)),
             load=load,
             seed=1,
-            clients=tuple(range(clients)),
+            clients=tuple(range(load.clients)),
         )
         with backend.open(NOWHERE) as database:
             crew = Crew(assignment, database, loop=loop)
@@ -42,10 +43,18 @@ def measure(delays, *, loop, clients, duration_s):
                 time.sleep(0.01)
             crew.close()
     assert not crew.failures
+    assert not crew.dropped
     samples = np.concatenate([chunk.samples() for chunk in crew.outbox])
     assert (samples["status"] == 0).all(), crew.recorders[0].errors.known
-    truth = [one.answered_ns - one.asked_ns for one in stub.executions]
-    assert len(truth) == len(samples), "as many answers as samples: none is lost, none made up"
+    assert len(stub.executions) == len(samples), "as many answers as samples: none is lost, none made up"
+    return samples, stub.executions
+
+
+def measure(delays, *, loop, clients, duration_s):
+    """Service times as reported, and as they were: both in ns, ascending."""
+    load = ClosedLoop(name="l", clients=clients, duration_s=duration_s)
+    samples, executions = ask(delays, load, loop=loop)
+    truth = [one.answered_ns - one.asked_ns for one in executions]
     return np.sort(samples["end_ns"] - samples["start_ns"]), np.sort(truth)
 
 
@@ -80,3 +89,18 @@ def test_a_stall_of_a_second(loop):
     delays = Delays(seconds=[0.1], stall_after_s=1.0, stall_s=1.0)
     reported, truth = measured_closely(delays, loop=loop, clients=3, duration_s=3)
     assert (reported > 0.9e9).sum() == (truth > 0.9e9).sum() == 3, "each client was kept waiting once"
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_stall_is_in_the_response_time_of_every_arrival_that_it_delayed(loop):
+    """The test for coordinated omission (G. Tene): a closed loop would have sent two questions into the stall."""
+    load = OpenLoop(name="l", clients=2, rate_per_s=100.0, arrival_process="uniform", duration_s=3.0)
+    delays = Delays(seconds=[0.002], stall_after_s=1.0, stall_s=1.0)
+    samples, executions = ask(delays, load, loop=loop)
+    over_ns = max(executions, key=lambda one: one.answered_ns - one.asked_ns).answered_ns
+    intended_ns = samples["intended_start_ns"]
+    stalled = (intended_ns > over_ns - 0.95e9) & (intended_ns < over_ns)
+    response_ns, service_ns = samples["end_ns"] - intended_ns, samples["end_ns"] - samples["start_ns"]
+    assert stalled.sum() >= 94, "arrivals go on while the server stands still"
+    assert (response_ns[stalled] >= (over_ns - intended_ns)[stalled] - ABSOLUTE_NS).all()
+    assert (service_ns > 0.5e9).sum() == load.clients, "each client stood in the stall once"

@@ -337,7 +337,7 @@ def test_a_pipeline_whose_session_is_ended_goes_on_with_a_new_one(shop):
     backend = replace(shop, driver="pipeline", pipeline_depth=3)
     workload = Workload(name="w", operations=(operation,))
     found = drive(backend, "readiness", load, workload, operations, meanwhile=kill)
-    assert found.statuses()["error"] == 6
+    assert 2 <= found.statuses()["error"] <= 6, "what was under way on two connections, at most three each"
     assert found.statuses()["ok"] > 60
     assert len(found.crew.session_numbers) == 4
 

@@ -63,7 +63,7 @@ class Driven:
         self.crew.close()
         self.database.close()
         assert not self.crew.failures
-        rows = [row for chunk in self.crew.outbox for row in chunk.table().tolist()]
+        rows = [row for chunk in self.crew.outbox for row in chunk.samples().tolist()]
         return [dict(zip(FIELDS, row, strict=True)) for row in rows]
 
     @property

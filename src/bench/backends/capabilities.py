@@ -49,5 +49,12 @@ class Capabilities:
     """Sessions have a `Session.line`, so that one thread can serve many clients."""
     pipelined: bool = False
     """Several operations are under way on one connection, so that the time of each holds that of others."""
+    pooled: bool = False
+    """The clients of a process share a pool of connections, which holds no more than its size while there is one."""
     arrow_ingest: bool = True
     emulated: bool = False
+
+    @property
+    def processes_by_default(self) -> int | None:
+        """Greatest number of worker processes where the load asks for none; None: not limited."""
+        return 1 if self.pooled else self.max_processes

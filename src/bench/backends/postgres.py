@@ -110,6 +110,7 @@ class PostgresBackend(Backend):
             nonblocking=self.driver in {"libpq", "pipeline"},
             pipelined=self.driver == "pipeline",
             transactions=self.driver != "pipeline",
+            pooled=self.driver == "pool",
         )
 
     @contextmanager

@@ -121,6 +121,7 @@ class SnowflakeBackend(Account, Backend):
             explain="EXPLAIN USING TEXT ",
             server_timing=True,
             enrich=True,
+            pooled=self.driver == "pool",
             emulated=self.emulated,
         )
 

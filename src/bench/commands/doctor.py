@@ -56,7 +56,7 @@ def examine(config: RunConfig) -> Iterator[Finding]:
     yield clock(time.perf_counter_ns)
     yield wall_clock(datetime.now(UTC))
     cores = environment.usable_cores()
-    limit = config.backend.capabilities.max_processes
+    limit = config.backend.capabilities.processes_by_default
     yield from machine(config.load.worker_processes(cores=cores, limit=limit), cores)
     yield disk(config.home)
     yield from backend(config)

@@ -21,6 +21,7 @@ class Aside:
         self._done: deque[tuple[Lane, object]] = deque()
         self._hear, self._tell = os.pipe()
         os.set_blocking(self._hear, False)
+        self._open, self._closed = threading.Lock(), False
 
     def fileno(self) -> int:
         """The descriptor that becomes readable when something is done."""
@@ -30,8 +31,11 @@ class Aside:
         """Do `work`, which may not raise, in a thread of its own."""
 
         def run() -> None:
-            self._done.append((whose, work()))
-            os.write(self._tell, b"\0")
+            outcome = work()
+            with self._open:
+                if not self._closed:  # otherwise nobody waits any more, and the descriptor may be another's
+                    self._done.append((whose, outcome))
+                    os.write(self._tell, b"\0")
 
         threading.Thread(target=run, name="aside", daemon=True).start()
 
@@ -42,5 +46,7 @@ class Aside:
 
     def close(self) -> None:
         """Give the descriptors back."""
-        os.close(self._hear)
-        os.close(self._tell)
+        with self._open:
+            self._closed = True
+            os.close(self._hear)
+            os.close(self._tell)
