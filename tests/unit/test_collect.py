@@ -2,7 +2,6 @@
 
 from collections import deque
 
-
 from bench.collect import Collector
 from bench.model import ErrorClass
 from bench.record import STATUS_OK, STATUSES, Recorder
