@@ -22,11 +22,17 @@ SHOP = Namespace(schema="loops")
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
+def server(tmp_path_factory):
     """A table of ten accounts."""
     with PostgresBackend().provision("loops", tmp_path_factory.mktemp("home"), lambda line: None) as server:
         fill(server)
         yield server
+
+
+@pytest.fixture(params=["wire", "libpq"])
+def shop(server, request):
+    """The same, by either of the drivers that both loops can use."""
+    return replace(server, driver=request.param)
 
 
 def fill(server):
@@ -299,7 +305,7 @@ def test_one_client_alone_waits_for_its_answer_and_several_are_served_by_one_loo
                 client.session.close()
 
 
-def test_a_pipeline_keeps_several_operations_under_way_and_the_failure_of_one_leaves_the_others(shop):
+def test_a_pipeline_keeps_several_operations_under_way_and_the_failure_of_one_leaves_the_others(server):
     asked = (
         Operation(name="one", template="t", params={"id": Uniform(low=1, high=10)}),
         Operation(name="wrong", template="t"),
@@ -311,7 +317,7 @@ def test_a_pipeline_keeps_several_operations_under_way_and_the_failure_of_one_le
         rendered(asked[2], read("SELECT 1 / $1", "id")),
     )
     load = ClosedLoop(name="l", clients=2, duration_s=0, iterations=300)
-    backend = replace(shop, driver="pipeline", pipeline_depth=5)
+    backend = replace(server, driver="pipeline", pipeline_depth=5)
     found = drive(backend, "readiness", load, Workload(name="w", operations=asked), operations)
     assert found.statuses(0) == {"ok": 200}
     assert found.statuses(1) == {"error": 200}
@@ -323,18 +329,18 @@ def test_a_pipeline_keeps_several_operations_under_way_and_the_failure_of_one_le
         assert max(under_way) == 5
 
 
-def test_a_pipeline_whose_session_is_ended_goes_on_with_a_new_one(shop):
+def test_a_pipeline_whose_session_is_ended_goes_on_with_a_new_one(server):
     operation = Operation(name="nap", template="t", timeout_s=20)
     operations = (rendered(operation, read("SELECT pg_sleep(0.01)")),)
     load = ClosedLoop(name="l", clients=2, duration_s=1.5)
 
     def kill(crew):
         time.sleep(0.5)
-        with psycopg.connect(shop.dsn, autocommit=True) as connection:
+        with psycopg.connect(server.dsn, autocommit=True) as connection:
             for number in crew.session_numbers:
                 connection.execute("SELECT pg_terminate_backend(%s)", [int(number)])
 
-    backend = replace(shop, driver="pipeline", pipeline_depth=3)
+    backend = replace(server, driver="pipeline", pipeline_depth=3)
     workload = Workload(name="w", operations=(operation,))
     found = drive(backend, "readiness", load, workload, operations, meanwhile=kill)
     assert 2 <= found.statuses()["error"] <= 6, "what was under way on two connections, at most three each"
@@ -342,11 +348,11 @@ def test_a_pipeline_whose_session_is_ended_goes_on_with_a_new_one(shop):
     assert len(found.crew.session_numbers) == 4
 
 
-def test_a_pool_tells_how_long_its_clients_waited(shop):
+def test_a_pool_tells_how_long_its_clients_waited(server):
     operation = Operation(name="nap", template="t")
     operations = (rendered(operation, read("SELECT pg_sleep(0.02)")),)
     load = ClosedLoop(name="l", clients=4, duration_s=0, iterations=5)
-    backend = replace(shop, driver="pool", pool_size=1)
+    backend = replace(server, driver="pool", pool_size=1)
     assignment = Assignment(
         backend=backend,
         namespace=SHOP,

@@ -91,8 +91,12 @@ class Session(ABC):
         """
         return rows
 
-    def line(self) -> Line:
-        """The side of this session on which nothing waits (`Capabilities.nonblocking`)."""
+    def line(self, *, counting: bool = False) -> Line:
+        """The side of this session on which nothing waits (`Capabilities.nonblocking`).
+
+        Args:
+            counting: Nobody will ask it for rows, but for their number.
+        """
         raise BackendError("the sessions of this engine cannot be used without waiting")
 
     def query_id(self) -> str | None:

@@ -125,7 +125,7 @@ class NullSession(Session):
 
         return call
 
-    def line(self) -> NullLine:
+    def line(self, *, counting: bool = False) -> NullLine:
         """A line that reaches nobody but this process."""
         return NullLine(self)
 

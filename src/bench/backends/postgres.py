@@ -55,10 +55,11 @@ class PostgresBackend(Backend):
     """Sent with each connection, to any server."""
     logged: bool = True
     """Tables survive a crash of the server; without, they are written with no log (`UNLOGGED`)."""
-    driver: Literal["libpq", "cursor", "pool", "pipeline"] = "libpq"
+    driver: Literal["wire", "libpq", "cursor", "pool", "pipeline"] = "wire"
     """How a client uses its connection: see `docs/performance.md`.
 
-    `libpq`: by calls of the C library, in one loop for all clients of a process; `cursor`: by psycopg's cursors in
+    `wire`: by messages that are written ahead of time, in one loop for all clients of a process; `libpq`: the same by
+    calls of the C library, and what `wire` becomes on an encrypted connection; `cursor`: by psycopg's cursors in
     threads, as most applications do; `pool`: likewise, a connection is checked out of a pool for each operation;
     `pipeline`: as `libpq`, with several operations of a client under way at a time, so that times include queueing.
     """
@@ -107,7 +108,7 @@ class PostgresBackend(Backend):
             cancel=True,
             explain="EXPLAIN ",
             waits=True,
-            nonblocking=self.driver in {"libpq", "pipeline"},
+            nonblocking=self.driver in {"wire", "libpq", "pipeline"},
             pipelined=self.driver == "pipeline",
             transactions=self.driver != "pipeline",
             pooled=self.driver == "pool",
@@ -205,6 +206,8 @@ class PostgresBackend(Backend):
         chosen = {"search_path": f"{schema},public" if schema else "public", **self.session_settings}
         options = [login.get("options", ""), *(f"-c {name}={_escaped(value)}" for name, value in chosen.items())]
         login.setdefault("connect_timeout", str(self.connect_timeout_s))
+        if self.driver == "wire":
+            login.setdefault("gssencmode", "disable")  # which is chosen silently where a ticket is there
         return login | {
             "options": " ".join(option for option in options if option),
             "application_name": "bench",

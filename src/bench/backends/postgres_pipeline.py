@@ -25,7 +25,7 @@ class PipelineSession(LibpqSession):
 
     depth: int = 1
 
-    def line(self) -> PipelineLine:
+    def line(self, *, counting: bool = False) -> PipelineLine:
         """The same connection in pipeline mode."""
         return PipelineLine(self, self.depth)
 
@@ -54,7 +54,7 @@ class PipelineLine(Line):
         session, pgconn = self._session, self._pgconn
 
         def send(values: Sequence[Value]) -> None:
-            name, sent, types = session.encoded(statement, values)
+            name, sent, types, _ = session.encoded(statement, values)
             new = name not in session.prepared
             if new:
                 pgconn.send_prepare(name, statement.sql.encode(), types)

@@ -146,10 +146,14 @@ class PostgresDatabase(Database):
 
     def session(self) -> Session:
         """A connection of its own, or one that borrows from the pool for each operation."""
-        if self._driver == "libpq":
+        if self._driver == "libpq" or (self._driver == "wire" and self._encrypted):
             from bench.backends.postgres_libpq import LibpqSession
 
             return LibpqSession(self._login.connect(), self._names)
+        if self._driver == "wire":
+            from bench.backends.postgres_wire import WireSession
+
+            return WireSession(self._login.connect(), self._names)
         if self._driver == "pipeline":
             from bench.backends.postgres_pipeline import PipelineSession
 
@@ -164,6 +168,11 @@ class PostgresDatabase(Database):
             if self._pool is None:
                 self._pool = open_pool(self._login, self._pool_size)
         return PooledSession(self._pool)
+
+    @property
+    def _encrypted(self) -> bool:
+        """Messages cannot be written and read here; all connections of one login are alike."""
+        return bool(self._connection.pgconn.ssl_in_use)
 
     def execute(self, sql: str) -> Sequence[Row]:
         """Send one statement, without parameters; its result whole."""
@@ -199,9 +208,12 @@ class PostgresDatabase(Database):
             connection.execute(f"VACUUM (ANALYZE) {namespace.qualified(table.name)}".encode())
 
     def facts(self) -> Mapping[str, str]:
-        """Version, build, and every setting that is not PostgreSQL's default."""
+        """Version, build, every setting that is not PostgreSQL's default, and the driver where it is another."""
         with self._asking("its settings") as connection:
-            return postgres_facts.facts(connection)
+            told = postgres_facts.facts(connection)
+        if self._driver == "wire" and self._encrypted:
+            return {**told, "driver": "libpq, since the connection is encrypted"}
+        return told
 
     def current_settings(self, names: Sequence[str]) -> Mapping[str, str]:
         """What the server has for each of these settings that it knows."""

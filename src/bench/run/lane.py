@@ -33,7 +33,7 @@ class LineClient(Client):
     def connect(self) -> None:
         """Open the session and prepare every statement of every operation."""
         super().connect()
-        self.line = self.session.line()
+        self.line = self.session.line(counting=self.assignment.workload.scripted)
         self.sends = [_sends(self.line, operation) for operation in self.operations]
         self.rollback = self.line.rollback()
 

@@ -1,0 +1,204 @@
+"""Messages of PostgreSQL's protocol, version 3, as far as a load needs them. No I/O.
+
+Source: PostgreSQL documentation, chapter "Frontend/Backend Protocol", sections "Message Flow" and "Message Formats".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from struct import Struct
+from typing import TYPE_CHECKING
+
+import psycopg
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import Buffer
+
+INT32 = Struct("!i").pack
+INT16 = Struct("!h").pack
+HEAD = Struct("!ci")
+NULL = INT32(-1)
+SHORT = tuple(INT32(length) for length in range(256))
+"""How long a value is, as it is sent."""
+
+SYNC = b"S" + INT32(4)
+EXECUTE = b"E" + INT32(9) + b"\0" + INT32(0)
+"""All rows of the unnamed portal."""
+AS_TEXT = INT16(0)
+"""No formats of columns: all are text."""
+ANSWER = AS_TEXT + EXECUTE + SYNC
+"""The end of a `Bind`, and what follows it."""
+
+COMPLETE = b"C\0\0\0"
+"""How `CommandComplete` begins: its kind, and three bytes of its length."""
+READY_SIZE = 6
+WITHOUT_ROWS = frozenset({b"BEGIN", b"COMMIT"})
+NOT_ANSWERED = {
+    b"G": "waits for rows to COPY, which a statement of a workload cannot give",
+    b"W": "wants to COPY both ways, which a statement of a workload cannot",
+}
+
+
+class Bound:
+    """The `Bind`, `Execute` and `Sync` of one prepared statement, written for many rows of values."""
+
+    def __init__(self, name: bytes, parameters: int) -> None:
+        prefix = b"\0" + name + b"\0" + INT16(0) + INT16(parameters)
+        self._prefix = prefix
+        self._size = 4 + len(prefix) + 4 * parameters + len(AS_TEXT)
+        self._heads: dict[int, bytes] = {}
+        """By the size of the values: kind, length and the part before them."""
+
+    def message(self, values: Sequence[Buffer | None]) -> bytes:
+        """All that is sent for a row of values, each as text, or None: NULL."""
+        parts = [b""]
+        size = 0
+        for value in values:
+            if value is None:
+                parts.append(NULL)
+                continue
+            length = len(value)
+            size += length
+            parts += (SHORT[length] if length < len(SHORT) else INT32(length), value)  # type: ignore[arg-type]  # a buffer, as `join` takes it
+        head = self._heads.get(size)
+        if head is None:
+            head = self._heads[size] = b"B" + INT32(self._size + size) + self._prefix
+        parts[0] = head
+        parts.append(ANSWER)
+        return b"".join(parts)
+
+
+def parse(name: bytes, sql: bytes, types: Sequence[int]) -> bytes:
+    """Prepare a statement under a name, for parameters of these types; a `Sync` has to follow."""
+    body = name + b"\0" + sql + b"\0" + INT16(len(types)) + b"".join(map(INT32, _unsigned(types)))
+    return b"P" + INT32(4 + len(body)) + body
+
+
+def query(text: bytes) -> bytes:
+    """One statement without parameters."""
+    return b"Q" + INT32(5 + len(text)) + text + b"\0"
+
+
+def _unsigned(types: Sequence[int]) -> list[int]:
+    """Object identifiers have 32 bits without a sign."""
+    return [oid - 2**32 if oid >= 2**31 else oid for oid in types]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What the server made of what was sent up to a `Sync`, or of a `Query`."""
+
+    tag: bytes = b""
+    """Of the last command, as `SELECT 1`; empty: none was completed."""
+    rows: int = 0
+    """Returned, or else changed."""
+    parsed: bool = False
+    """A statement was prepared."""
+    fields: Mapping[int, bytes] = field(default_factory=dict)
+    """Of the error, by the codes of its fields; empty: there was none."""
+
+
+class Incoming:
+    """What has come in of one answer, read message by message as far as it is here."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._returned = 0
+        self._parsed = False
+        self._ready = False
+        """It is at its end; what may still follow was not asked for, as a notice or the change of a setting."""
+        self._tag = b""
+        self._fields: dict[int, bytes] = {}
+
+    def take(self, data: bytes) -> Answer | None:
+        """Add what was received; gives the answer when it is here to its end.
+
+        Raises:
+            psycopg.NotSupportedError: The server waits for something that it will not get.
+        """
+        held = self._data
+        held += data
+        at, size = 0, len(held)
+        while size - at >= HEAD.size:
+            kind, length = HEAD.unpack_from(held, at)
+            after = at + 1 + length
+            if after > size:
+                break
+            if kind == b"D":
+                self._returned += 1
+            else:
+                self._note(kind, bytes(held[at + HEAD.size : after]))
+            at = after
+        del held[:at]
+        return self._whole() if self._ready and not held else None
+
+    def _note(self, kind: bytes, body: bytes) -> None:
+        if kind == b"C":
+            self._tag = body[:-1]
+        elif kind == b"1":
+            self._parsed = True
+        elif kind == b"Z":
+            self._ready = True
+        elif kind == b"E":
+            self._fields = self._fields or fields_of(body)
+        elif kind in NOT_ANSWERED:
+            self.clear()
+            raise psycopg.NotSupportedError(f"the server {NOT_ANSWERED[kind]}")
+
+    def _whole(self) -> Answer:
+        rows = counted(self._tag, self._returned)
+        answer = Answer(tag=self._tag, rows=rows, parsed=self._parsed, fields=self._fields)
+        self.clear()
+        return answer
+
+    def clear(self) -> None:
+        """Be ready for the next answer."""
+        self._data.clear()
+        self._returned, self._parsed, self._ready = 0, False, False
+        self._tag, self._fields = b"", {}
+
+    def farewell(self) -> psycopg.Error:
+        """Why nothing comes any more: what the server said last, or that it said nothing."""
+        fields = self._fields
+        self.clear()
+        return error_of(fields) if fields else psycopg.OperationalError("the server closed the connection unexpectedly")
+
+
+def counted(tag: bytes, returned: int) -> int:
+    """The rows that a command has returned, or else changed."""
+    last = tag.rpartition(b" ")[2]
+    return returned or (int(last) if last.isdigit() else 0)
+
+
+def count_in(end: bytes) -> int | None:
+    """The number of rows in the end of an answer, from its `CommandComplete` on; None where only rows tell it.
+
+    In text form no value holds a zero byte, so bytes that look like these messages from the first to the last are
+    these messages, and the answer is here to its end.
+    """
+    if len(end) < HEAD.size + READY_SIZE or end[-READY_SIZE:-1] != b"Z\0\0\0\5" or end[:4] != COMPLETE:
+        return None
+    (_, length), size = HEAD.unpack_from(end), len(end) - READY_SIZE
+    tag = end[HEAD.size : size - 1]
+    if size != 1 + length or b"\0" in tag:
+        return None
+    number = tag.rpartition(b" ")[2]
+    if number.isdigit():
+        return int(number)
+    return 0 if tag in WITHOUT_ROWS else None
+
+
+def fields_of(body: bytes) -> dict[int, bytes]:
+    """The fields of an `ErrorResponse` by their codes."""
+    return {part[0]: part[1:] for part in body.split(b"\0") if part}
+
+
+def error_of(fields: Mapping[int, bytes]) -> psycopg.Error:
+    """An error of the server, of the class that psycopg has for its SQLSTATE."""
+    try:
+        kind = psycopg.errors.lookup(fields.get(ord("C"), b"").decode())
+    except KeyError:
+        kind = psycopg.DatabaseError
+    detail = [f"\n{name}:  {fields[code].decode()}" for code, name in ((68, "DETAIL"), (72, "HINT")) if code in fields]
+    return kind(fields.get(ord("M"), b"").decode() + "".join(detail), info=dict(fields))

@@ -1,0 +1,270 @@
+"""Sessions that write and read the messages of PostgreSQL's protocol themselves, on a connection that libpq has made.
+
+What is sent is written ahead of time, and of what comes back the end is looked at: answers are received whole, as by
+libpq, but no object is made of their rows. Login, cancelling and whatever wants rows stay with psycopg. A connection
+that is encrypted cannot be used so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from bench.backends import postgres_messages as messages
+from bench.backends.line import Line, Send
+from bench.backends.postgres_libpq import Encoded, LibpqSession
+from bench.backends.postgres_session import begin_text, undone
+from bench.model import ErrorClass, Row, Statement, Value
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import Buffer
+
+    from bench.backends.base import Call, Count
+    from bench.backends.postgres_names import StatementNames
+    from bench.backends.postgres_session import Connection
+
+READ_BYTES = 16_384
+READ_ON_BYTES = 262_144
+"""At a time, of an answer that is longer."""
+KNOWN_ENDS = 4_096
+"""So many ends of answers are remembered with the number of rows that they tell."""
+COMPLETE = messages.COMPLETE
+ROLLBACK, COMMIT = messages.query(b"ROLLBACK"), messages.query(b"COMMIT")
+
+
+class WireSession(LibpqSession):
+    """One connection; a call is one write and one read, during which other threads run."""
+
+    def __init__(self, connection: Connection, names: StatementNames) -> None:
+        super().__init__(connection, names)
+        self.ends: dict[bytes, int] = {}
+        """Ends of answers, from `CommandComplete` on, with the number of rows that they tell."""
+        self._incoming = messages.Incoming()
+        self._bound: dict[bytes, messages.Bound] = {}
+        self._blocking = False
+
+    def writer(self, name: bytes, parameters: int) -> Callable[[Sequence[Buffer | None]], bytes]:
+        """What writes `Bind`, `Execute` and `Sync`."""
+        bound = self._bound.get(name)
+        if bound is None:
+            bound = self._bound[name] = messages.Bound(name, parameters)
+        return bound.message
+
+    def message(self, statement: Statement, values: Sequence[Value]) -> tuple[bytes, bytes]:
+        """What is to be sent, and the name of the statement that it prepares before, or nothing."""
+        name, _, types, message = self.encoded(statement, values)
+        if name in self.prepared:
+            return message, b""
+        return messages.parse(name, statement.sql.encode(), types) + message, name
+
+    def heard(self, data: bytes, preparing: bytes = b"") -> messages.Answer | None:
+        """Take what was received; gives the answer when it is here to its end.
+
+        Args:
+            data: Nothing: the connection was closed.
+            preparing: Name of the statement that is being prepared by it, if one is.
+
+        Raises:
+            psycopg.Error: The server refused, or is gone.
+        """
+        if not data:
+            raise self._incoming.farewell()
+        end = data[data.rfind(COMPLETE) :]
+        answer = self._incoming.take(data)
+        if answer is None:
+            return None
+        if answer.parsed:
+            self.prepared.add(preparing)
+        if answer.fields:
+            raise messages.error_of(answer.fields)
+        if messages.count_in(end) == answer.rows and len(self.ends) < KNOWN_ENDS:
+            self.ends[end] = answer.rows
+        return answer
+
+    def classify(self, error: Exception) -> ErrorClass:
+        """As always; what the operating system refuses means that the connection is gone."""
+        return ErrorClass.DISCONNECTED if isinstance(error, OSError) else super().classify(error)
+
+    def line(self, *, counting: bool = False) -> Line:
+        """The same connection, used without waiting; through libpq for those who look at the rows."""
+        self._wait(blocking=False)
+        return WireLine(self) if counting else super().line()
+
+    # ---- waiting for each answer
+
+    def prepare(self, statement: Statement) -> Call:
+        """Through libpq, which keeps the rows."""
+        call = super().prepare(statement)
+
+        def ask(values: Sequence[Value]) -> Sequence[Row]:
+            self._wait(blocking=False)
+            return call(values)
+
+        return ask
+
+    def plan(self, statement: Statement, values: Sequence[Value]) -> str:
+        """Through psycopg."""
+        self._wait(blocking=False)
+        return super().plan(statement, values)
+
+    def counting(self, statement: Statement) -> Count:
+        """One write and one read."""
+        fd, ends, prepared, write, read = self.pgconn.socket, self.ends, self.prepared, os.write, os.read
+
+        def count(values: Sequence[Value]) -> int:
+            given: object = values
+            if type(given) is not Encoded or given[0] not in prepared or not self._blocking:
+                return self._ask(*self.message(statement, values)).rows
+            message = given[3]
+            written = write(fd, message)
+            if written != len(message):
+                self._write(message[written:])
+            data = read(fd, READ_BYTES)
+            rows = ends.get(data[data.rfind(COMPLETE) :])
+            return rows if rows is not None else self._answer(data).rows
+
+        return count
+
+    def begin(self, isolation: str = "") -> None:
+        """Open a transaction."""
+        self._ask(messages.query(begin_text(isolation)))
+
+    def commit(self) -> None:
+        """Make the transaction's changes last.
+
+        Raises:
+            psycopg.errors.InFailedSqlTransaction: A statement of it had failed, so that nothing lasts.
+        """
+        if self._ask(COMMIT).tag == b"ROLLBACK":
+            raise undone()
+
+    def rollback(self) -> None:
+        """Undo what is open; a dead connection has nothing open."""
+        with suppress(psycopg.Error, OSError):
+            self._ask(ROLLBACK)
+
+    def _ask(self, message: bytes, preparing: bytes = b"") -> messages.Answer:
+        self._wait(blocking=True)
+        self._write(message)
+        return self._answer(os.read(self.pgconn.socket, READ_BYTES), preparing)
+
+    def _write(self, message: bytes) -> None:
+        while message:
+            message = message[os.write(self.pgconn.socket, message) :]
+
+    def _answer(self, data: bytes, preparing: bytes = b"") -> messages.Answer:
+        """The answer of which `data` is the beginning."""
+        while (answer := self.heard(data, preparing)) is None:
+            data = os.read(self.pgconn.socket, READ_ON_BYTES)
+        return answer
+
+    def _wait(self, *, blocking: bool) -> None:
+        """Whether reading waits; in its own calls libpq takes it for granted that it does not."""
+        if self._blocking != blocking:
+            os.set_blocking(self.pgconn.socket, blocking)
+            self._blocking = blocking
+
+
+class WireLine(Line):
+    """A connection whose messages are written and read here."""
+
+    def __init__(self, session: WireSession) -> None:
+        self._session = session
+        self._fd = session.pgconn.socket
+        self._known = session.ends.get
+        self._rest = b""
+        """What the connection has not taken yet."""
+        self._careful = False
+        """The answer under way is to be read message by message: it is long, or prepares a statement."""
+        self._preparing = b""
+        """The name of that statement."""
+        self._committing = False
+
+    def fileno(self) -> int:
+        """The connection's socket."""
+        return self._fd
+
+    def prepare(self, statement: Statement) -> Send:
+        """Prepared on the server together with its first execution with values of these types."""
+        session, prepared, fd, write = self._session, self._session.prepared, self._fd, os.write
+
+        def send(values: Sequence[Value]) -> None:
+            given: object = values
+            if type(given) is Encoded and given[0] in prepared:
+                message = given[3]
+            else:
+                message, self._preparing = session.message(statement, values)
+                self._careful = True
+            try:
+                written = write(fd, message)
+            except BlockingIOError:
+                written = 0
+            if written != len(message):
+                self._rest, self.unsent = message[written:], True
+
+        return send
+
+    def begin(self, isolation: str = "") -> Send:
+        """By `BEGIN`."""
+        return self._command(messages.query(begin_text(isolation)))
+
+    def commit(self) -> Send:
+        """By `COMMIT`; a rollback that the server makes of it is an error."""
+        return self._command(COMMIT, committing=True)
+
+    def rollback(self) -> Send:
+        """By `ROLLBACK`."""
+        return self._command(ROLLBACK)
+
+    def _command(self, message: bytes, *, committing: bool = False) -> Send:
+        fd, write = self._fd, os.write
+
+        def send(_: Sequence[Value]) -> None:
+            self._committing = committing
+            write(fd, message)
+
+        return send
+
+    def flush(self) -> bool:
+        """Send what is left; the server answers nothing before it has all of it."""
+        with suppress(BlockingIOError):
+            self._rest = self._rest[os.write(self._fd, self._rest) :]
+        self.unsent = bool(self._rest)
+        return self.unsent
+
+    def receive(self) -> int | None:
+        """Rows returned or changed, when the answer is there to its end."""
+        if self._careful:
+            return self._read_on()
+        try:
+            data = os.read(self._fd, READ_BYTES)
+        except BlockingIOError:
+            return None
+        rows = self._known(data[data.rfind(COMPLETE) :])
+        return rows if rows is not None else self._heard(data)
+
+    def _read_on(self) -> int | None:
+        try:
+            data = os.read(self._fd, READ_ON_BYTES)
+        except BlockingIOError:
+            return None
+        return self._heard(data)
+
+    def _heard(self, data: bytes) -> int | None:
+        """An answer that is longer, the first of its kind, or an error."""
+        self._careful = False
+        answer = self._session.heard(data, self._preparing)
+        if answer is None:
+            self._careful = True
+            return None
+        if self._committing and answer.tag == b"ROLLBACK":
+            raise undone()
+        return answer.rows
+
+    def rows(self) -> Sequence[Row]:
+        """Nothing: whoever looks at rows gets another line."""
+        raise NotImplementedError("this line counts rows only")
