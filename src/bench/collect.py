@@ -98,7 +98,7 @@ class Collector:
         size = len(in_measurement)
         failed = column["error"] >= 0
         none = pa.nulls(size, pa.string())
-        classes = states = none
+        classes, states = coded(np.zeros(size), tuple(ErrorClass), ~failed), none
         if failed.any():
             at = np.where(failed, column["error"], 0)
             kinds = np.array([list(ErrorClass).index(known.error_class) for known in errors])
