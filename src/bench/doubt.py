@@ -21,6 +21,7 @@ class Doubt(StrEnum):
     PIPELINED = "pipelined"
     DROPPED = "dropped"
     LATE_HARNESS = "late_harness"
+    DATA_DRIFTED = "data_drifted"
 
     @property
     def remedy(self) -> str:
@@ -52,4 +53,6 @@ _REMEDIES = {
     "only: lower the rate, raise load.clients or load.max_lag_s, or take it that the system does not keep up",
     Doubt.LATE_HARNESS: "operations started late although a client was free, so response times hold the client's own "
     "delay: raise load.processes, set load.pace=spin, lower the rate, or run the client on another machine",
+    Doubt.DATA_DRIFTED: "the data were not, or did not stay, as they were declared (`data_drift` in manifest.json), "
+    "and are not loaded anew: compare runs of one block only, or set reset=reload where the data are generated",
 }
