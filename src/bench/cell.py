@@ -19,6 +19,7 @@ from bench.doubt import Doubt
 from bench.errors import BenchError, RunError
 from bench.executors.local import CANCEL, Batch, Finished, LocalExecutor
 from bench.interrupt import HeldInterrupt
+from bench.machine import MachineWatch
 from bench.metering import Meter
 from bench.model import Phase
 from bench.plan import Plan, RunConfig, question_hash
@@ -84,6 +85,7 @@ class _Measurement:
     meter: Meter
     observation: observe.Observation = field(init=False)
     verdict: ClientVerdict = field(init=False)
+    machine: MachineWatch = field(init=False)
     drift: prepare.DataDrift | None = None
     """Of data that the workload changes and that are not loaded anew."""
     dropped: Counter[tuple[Phase, int]] = field(default_factory=Counter)
@@ -91,6 +93,7 @@ class _Measurement:
 
     def __post_init__(self) -> None:
         self.verdict = ClientVerdict(config=self.config, writer=self.writer)
+        self.machine = MachineWatch(local_server=self.config.backend.local_server)
         self.observation = observe.Observation(
             writer=self.writer, operations=self.plan.operations, repetition=self.config.repetition
         )
@@ -217,6 +220,7 @@ class _Measurement:
         )
         executor.assign(assignment)
         self.progress.say(f"load: {load.describe()}")
+        self.machine.before()
         window, messages = executor.drive(lambda start_ns: Window.of(load, start_ns))
         collector = Collector(
             operations=[operation.name for operation in self.plan.operations],
@@ -250,6 +254,12 @@ class _Measurement:
             self.writer.warn(f"the rows could not be counted after the load: {error}")
         self.writer.update(data_drift=self.drift)
 
+    def _machine_doubts(self) -> list[Doubt]:
+        """Read the machine once more, keep what was found, and say what it makes doubtful."""
+        facts = self.machine.after()
+        self.writer.update(machine=facts and facts.document())
+        return list(facts.doubts()) if facts else []
+
     def _arriving(self) -> stats.Arriving | None:
         """What the summary has to know of an open loop."""
         late_ns = self.config.load.late_ns
@@ -264,7 +274,7 @@ class _Measurement:
         return frozenset(at for at, operation in asked if not self.config.load.on_schedule(operation.name))
 
     def _gather(self, messages: Iterator[Batch | Finished | None], collector: Collector, window: Window) -> None:
-        measuring = not self.config.load.warm_up_s
+        measuring = False
         driver_stats: Counter[str] = Counter()
         for message in messages:
             if isinstance(message, Batch):
@@ -277,8 +287,10 @@ class _Measurement:
             now_ns = time.monotonic_ns()
             if not measuring and now_ns >= window.measure_ns:
                 measuring = True
+                self.machine.measuring()
                 self.writer.enter(Stage.MEASUREMENT)
             self._show(collector, window, now_ns)
+        self.machine.measured()
         workers = [asdict(worker) for worker in self.verdict.workers]
         self.writer.update(workers=workers, driver_stats=dict(driver_stats))
 
@@ -309,7 +321,7 @@ class _Measurement:
         if self.config.load.open_loop:
             self.writer.update(arrivals=_arrivals(attempts, self.dropped, window, self._closed()))
         cost = self.meter.stop()
-        summaries = self.verdict.on(summaries, self.drift.doubts() if self.drift else ())
+        summaries = self.verdict.on(summaries, [*self._machine_doubts(), *(self.drift.doubts() if self.drift else ())])
         self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=self.config.repetition, cost=cost))
         seconds = stats.per_second(attempts, operations, start_ns=window.measure_ns)
         self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=self.config.repetition))

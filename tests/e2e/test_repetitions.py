@@ -46,6 +46,8 @@ def test_each_repetition_is_a_run_of_its_own(swept):
     for run in runs:
         for name in ("samples", "summary", "intervals"):
             assert set(run.table(name).column("repetition").to_pylist()) == {run.repetition}
+    for reading in (run.manifest["machine"][when] for run in runs for when in ("before", "after")):
+        assert reading.keys() == {"wall_ns", "monotonic_ns", "load_average", "frequency_mhz", "calibration_ns"}
     rows = {(row["cell"], row["repetition"]) for row in read_cells(swept[1]).to_pylist()}
     assert rows == {(cell, repetition) for cell in (A, B) for repetition in (0, 1)}
 
