@@ -19,13 +19,15 @@ from bench.doubt import Doubt
 from bench.errors import BenchError, RunError
 from bench.executors.local import CANCEL, Batch, Finished, LocalExecutor
 from bench.interrupt import HeldInterrupt
+from bench.machine import MachineWatch
 from bench.metering import Meter
 from bench.model import Phase
 from bench.plan import Plan, RunConfig, question_hash
 from bench.redact import redact_text
-from bench.results import RunWriter, new_run_id, open_run, summary
-from bench.results.manifest import RunKey, Stage
+from bench.results import RunWriter, open_run, summary
+from bench.results.manifest import Stage
 from bench.run import NS_PER_S, Assignment, Window
+from bench.run_facts import facts, run_key
 
 if TYPE_CHECKING:
     from bench.backends.base import Backend, Database
@@ -72,38 +74,6 @@ def run_cell(config: RunConfig, plan: Plan, directory: Path, progress: Progress)
     return CellOutcome(status="done", message="", run_id=key.run_id)
 
 
-def run_key(config: RunConfig) -> RunKey:
-    """The key of a new run of this cell."""
-    return RunKey(
-        run_id=new_run_id(),
-        backend=config.backend.name,
-        dataset=config.dataset.name,
-        workload=config.workload.name,
-        load=config.load.name,
-    )
-
-
-def facts(config: RunConfig, plan: Plan) -> dict[str, object]:
-    """What the manifest says from the start."""
-    return {
-        "config": config.resolved,
-        "config_hash": config.config_hash,
-        "sql_hash": plan.sql_hash,
-        "choices": config.choices,
-        "label": config.label,
-        "seed": config.seed,
-        "cold": config.cold,
-        "repetition": 0,
-        "load_description": config.load.describe(),
-        "open_loop": config.load.open_loop,
-        "streams": config.load.facts(),
-        "capabilities": asdict(config.backend.capabilities),
-        "host": environment.host(),
-        "versions": environment.package_versions(),
-        "git_commit": environment.git_commit(Path.cwd()),
-    }
-
-
 @dataclass(kw_only=True)
 class _Measurement:
     """The stages of one cell, in their order."""
@@ -115,12 +85,18 @@ class _Measurement:
     meter: Meter
     observation: observe.Observation = field(init=False)
     verdict: ClientVerdict = field(init=False)
+    machine: MachineWatch = field(init=False)
+    drift: prepare.DataDrift | None = None
+    """Of data that the workload changes and that are not loaded anew."""
     dropped: Counter[tuple[Phase, int]] = field(default_factory=Counter)
     """Arrivals of an open loop that were not started: by phase, and by position of the operation or -1."""
 
     def __post_init__(self) -> None:
         self.verdict = ClientVerdict(config=self.config, writer=self.writer)
-        self.observation = observe.Observation(writer=self.writer, operations=self.plan.operations)
+        self.machine = MachineWatch(local_server=self.config.backend.local_server)
+        self.observation = observe.Observation(
+            writer=self.writer, operations=self.plan.operations, repetition=self.config.repetition
+        )
 
     def run(self) -> None:
         config = self.config
@@ -178,9 +154,13 @@ class _Measurement:
             advance=self.progress.advance,
             say=self._say,
             schema_ddl=self.plan.schema_ddl,
+            keep=self.config.keeps,
         )
         state = prepare.prepare(preparation)
         self.progress.finish()
+        if self.config.keeps and not self.plan.read_only:
+            changed = state.changed or (not self.config.dataset.made and self.config.repetition > 0)
+            self.drift = prepare.drift_before(database, self.plan.namespace, self.config.dataset, changed=changed)
         self.writer.write_rows("load", [asdict(load) for load in state.loads])
         workload = prepare.resolve(self.config.workload, preparation)
         question = question_hash(self.config, self.plan, workload, state.fingerprint)
@@ -189,6 +169,7 @@ class _Measurement:
             data_facts=dict(state.facts),
             question_hash=question,
             data_reused=state.reused,
+            data_drift=self.drift,
         )
         return workload
 
@@ -239,11 +220,12 @@ class _Measurement:
         )
         executor.assign(assignment)
         self.progress.say(f"load: {load.describe()}")
+        self.machine.before()
         window, messages = executor.drive(lambda start_ns: Window.of(load, start_ns))
         collector = Collector(
             operations=[operation.name for operation in self.plan.operations],
             measure_ns=window.measure_ns,
-            write=lambda table: self.writer.add_samples(table, repetition=0),
+            write=lambda table: self.writer.add_samples(table, repetition=self.config.repetition),
             open_loop=load.open_loop,
         )
         self.writer.update(window=asdict(window))
@@ -252,6 +234,7 @@ class _Measurement:
             try:
                 self._gather(_until_interrupted(messages, interrupt, executor), collector, window)
                 self.meter.stop()
+                self._count_drift(backend)
                 if not interrupt.noted:
                     self.verdict.measure_ceiling(assignment)
             finally:
@@ -259,6 +242,23 @@ class _Measurement:
                 collector.flush()
                 self._summarise(collector, window)
         _demand_success(collector)
+
+    def _count_drift(self, backend: Backend) -> None:
+        """Count rows again where data are not loaded anew; the workers have left the engine by now."""
+        if self.drift is None:
+            return
+        try:
+            with backend.open(self.plan.namespace) as database:
+                self.drift = prepare.drift_after(self.drift, database, self.plan.namespace)
+        except Exception as error:  # noqa: BLE001  # a driver may raise anything, and nothing measured may be lost
+            self.writer.warn(f"the rows could not be counted after the load: {error}")
+        self.writer.update(data_drift=self.drift)
+
+    def _machine_doubts(self) -> list[Doubt]:
+        """Read the machine once more, keep what was found, and say what it makes doubtful."""
+        facts = self.machine.after()
+        self.writer.update(machine=facts and facts.document())
+        return list(facts.doubts()) if facts else []
 
     def _arriving(self) -> stats.Arriving | None:
         """What the summary has to know of an open loop."""
@@ -274,7 +274,7 @@ class _Measurement:
         return frozenset(at for at, operation in asked if not self.config.load.on_schedule(operation.name))
 
     def _gather(self, messages: Iterator[Batch | Finished | None], collector: Collector, window: Window) -> None:
-        measuring = not self.config.load.warm_up_s
+        measuring = False
         driver_stats: Counter[str] = Counter()
         for message in messages:
             if isinstance(message, Batch):
@@ -287,8 +287,10 @@ class _Measurement:
             now_ns = time.monotonic_ns()
             if not measuring and now_ns >= window.measure_ns:
                 measuring = True
+                self.machine.measuring()
                 self.writer.enter(Stage.MEASUREMENT)
             self._show(collector, window, now_ns)
+        self.machine.measured()
         workers = [asdict(worker) for worker in self.verdict.workers]
         self.writer.update(workers=workers, driver_stats=dict(driver_stats))
 
@@ -319,10 +321,10 @@ class _Measurement:
         if self.config.load.open_loop:
             self.writer.update(arrivals=_arrivals(attempts, self.dropped, window, self._closed()))
         cost = self.meter.stop()
-        summaries = self.verdict.on(summaries)
-        self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=0, cost=cost))
+        summaries = self.verdict.on(summaries, [*self._machine_doubts(), *(self.drift.doubts() if self.drift else ())])
+        self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=self.config.repetition, cost=cost))
         seconds = stats.per_second(attempts, operations, start_ns=window.measure_ns)
-        self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=0))
+        self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=self.config.repetition))
         for doubt, concerned in _doubts(summaries).items():
             self.writer.warn(doubt.concerning(concerned, of=len(summaries)))
 

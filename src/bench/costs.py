@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from bench.price import BreakEven, HourlyCost, break_even
@@ -24,7 +25,7 @@ ASSUMPTION = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """Two cells that answered the same question, and at which rate they cost the same."""
+    """Two cells, each with its repetitions, that answered the same question, and at which rate they cost the same."""
 
     cells: tuple[str, str]
     names: tuple[str, str]
@@ -77,23 +78,32 @@ def sweep_notes(sweep: Sweep) -> list[str]:
 def comparisons(sweep: Sweep) -> list[Comparison]:
     """Every two cells of different backends that answered the same question, where one of them at least has a cost."""
     groups: dict[tuple[str, str, str, str], list[str]] = {}
-    for cell, run in sweep.runs.items():
-        key = run.key
-        asked = str(run.manifest.get("question_hash"))
-        if run.status is RunStatus.DONE and run.has("summary"):
-            groups.setdefault((key.dataset, key.workload, key.load, asked), []).append(cell)
+    done = _done(sweep)
+    for cell, runs in done.items():
+        key = runs[0].key
+        asked = str(runs[0].manifest.get("question_hash"))
+        groups.setdefault((key.dataset, key.workload, key.load, asked), []).append(cell)
     found = []
     for (dataset, workload, load, _), cells in groups.items():
         for pair in combinations(cells, 2):
-            one, other = (sweep.runs[cell] for cell in pair)
-            if one.key.backend != other.key.backend and (_priced(one) or _priced(other)):
+            one, other = (done[cell] for cell in pair)
+            if one[0].key.backend != other[0].key.backend and (_priced(one[0]) or _priced(other[0])):
                 found.append(_compared(pair, one, other, f"{dataset} · {workload} · {load}"))
     return found
 
 
-def _compared(cells: tuple[str, str], one: Run, other: Run, question: str) -> Comparison:
-    names = (one.key.backend, other.key.backend)
-    reason = next(filter(None, (_obstacle(run) for run in (one, other))), "")
+def _done(sweep: Sweep) -> dict[str, tuple[Run, ...]]:
+    """By cell, its repetitions that are done; cells without any are left out."""
+    groups = {
+        cell: tuple(run for run in runs if run.status is RunStatus.DONE and run.has("summary"))
+        for cell, runs in sweep.groups().items()
+    }
+    return {cell: runs for cell, runs in groups.items() if runs}
+
+
+def _compared(cells: tuple[str, str], one: Sequence[Run], other: Sequence[Run], question: str) -> Comparison:
+    names = (one[0].key.backend, other[0].key.backend)
+    reason = next(filter(None, (_obstacle(run) for run in (*one, *other))), "")
     found = None if reason else break_even(_hourly(one), _hourly(other))
     return Comparison(cells=cells, names=names, question=question, found=found, reason=reason)
 
@@ -110,21 +120,25 @@ def _priced(run: Run) -> bool:
     return isinstance(run.manifest.get("cost"), dict)
 
 
-def _hourly(run: Run) -> HourlyCost:
-    cost, most = run.manifest["cost"], _operations_per_hour(run)
+def _hourly(runs: Sequence[Run]) -> HourlyCost:
+    """Of the repetitions of one cell, by their means."""
+    most = fmean(_operations_per_hour(run) for run in runs)
     return HourlyCost(
-        name=run.key.backend,
-        fixed_usd_per_hour=cost["fixed_usd_per_hour"],
-        usd_per_operation=cost["running_usd_per_hour"] / most,
+        name=runs[0].key.backend,
+        fixed_usd_per_hour=_mean_cost(runs, "fixed_usd_per_hour"),
+        usd_per_operation=_mean_cost(runs, "running_usd_per_hour") / most,
         max_operations_per_hour=most,
     )
 
 
+def _mean_cost(runs: Sequence[Run], name: str) -> float:
+    return fmean(run.manifest["cost"][name] for run in runs)
+
+
 def _operations_per_hour(run: Run) -> float:
-    """Successful operations of the whole mix, the mean over repetitions."""
-    rows = run.table("summary").select(["repetition", "goodput_per_s"]).to_pylist()
-    per_s: float = sum(row["goodput_per_s"] for row in rows)
-    return 3_600 * per_s / max(1, len({row["repetition"] for row in rows}))
+    """Successful operations of the whole mix."""
+    per_s: float = sum(run.table("summary").column("goodput_per_s").to_pylist())
+    return 3_600 * per_s
 
 
 def _break_even_notes(sweep: Sweep) -> Iterator[str]:
@@ -134,12 +148,13 @@ def _break_even_notes(sweep: Sweep) -> Iterator[str]:
         return
     yield ASSUMPTION
     concerned = dict.fromkeys(cell for each in found if each.found for cell in each.cells)
+    done = _done(sweep)
     for cell in concerned:
-        run = sweep.runs[cell]
-        cost = run.manifest["cost"]
-        if cost["running_usd_per_hour"]:
-            always = cost["fixed_usd_per_hour"] + cost["running_usd_per_hour"]
-            yield f"{run.key.backend}, when never suspended, costs {always:.3g} USD per hour at any rate ({cell})."
+        running = _mean_cost(done[cell], "running_usd_per_hour")
+        if running:
+            always = running + _mean_cost(done[cell], "fixed_usd_per_hour")
+            backend = done[cell][0].key.backend
+            yield f"{backend}, when never suspended, costs {always:.3g} USD per hour at any rate ({cell})."
 
 
 def _sentence(each: Comparison) -> str:

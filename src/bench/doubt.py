@@ -21,6 +21,9 @@ class Doubt(StrEnum):
     PIPELINED = "pipelined"
     DROPPED = "dropped"
     LATE_HARNESS = "late_harness"
+    MACHINE_NOISY = "machine_noisy"
+    CLOCK_SUSPICIOUS = "clock_suspicious"
+    DATA_DRIFTED = "data_drifted"
 
     @property
     def remedy(self) -> str:
@@ -52,4 +55,10 @@ _REMEDIES = {
     "only: lower the rate, raise load.clients or load.max_lag_s, or take it that the system does not keep up",
     Doubt.LATE_HARNESS: "operations started late although a client was free, so response times hold the client's own "
     "delay: raise load.processes, set load.pace=spin, lower the rate, or run the client on another machine",
+    Doubt.MACHINE_NOISY: "the machine had other work or ran at another speed meanwhile (`machine` in manifest.json: "
+    "steal, CPU of others, calibration): end what else runs, take a machine of its own, or raise repetitions",
+    Doubt.CLOCK_SUSPICIOUS: "the wall clock was set during the run, or the monotonic clock moves in coarse steps "
+    "(`machine` in manifest.json): let the time service slew instead of step, then run again",
+    Doubt.DATA_DRIFTED: "the data were not, or did not stay, as they were declared (`data_drift` in manifest.json), "
+    "and are not loaded anew: compare runs of one block only, or set reset=reload where the data are generated",
 }

@@ -48,6 +48,7 @@ class Observation:
 
     writer: RunWriter
     operations: Sequence[RenderedOperation]
+    repetition: int = 0
     sessions: list[str] = field(default_factory=list)
     """The server's numbers of the sessions that carried the load."""
     _before: Counted | None = None
@@ -153,7 +154,9 @@ class Observation:
         self.writer.update(counted_as_one=sorted(set(together.values())))
         samples = server.sample_counts(open_run(self.writer.directory).samples(server.COUNTED_COLUMNS))
         self._warn_of_lost_counters(counted, samples)
-        self.writer.write_rows("server", server.server_rows(self.operations, counted, samples, repetition=0))
+        self.writer.write_rows(
+            "server", server.server_rows(self.operations, counted, samples, repetition=self.repetition)
+        )
 
     def _warn_of_lost_counters(
         self, counted: Mapping[tuple[str, int], StatementStats | None], samples: Mapping[str, SampleCount]
@@ -187,7 +190,7 @@ class Observation:
         if watch.failure:
             self.writer.warn(f"what sessions waited for was not shown to the end: {watch.failure}")
         if watch.seen:
-            self.writer.write_rows("waits", server.wait_rows(watch.seen, repetition=0))
+            self.writer.write_rows("waits", server.wait_rows(watch.seen, repetition=self.repetition))
         self.writer.update(wait_looks=watch.looks)
 
     @contextmanager

@@ -15,6 +15,7 @@ from bench.dataset import Dataset
 from bench.errors import ConfigError, nearest
 from bench.load import LoadProfile
 from bench.model import Namespace, RenderedOperation, Statement
+from bench.order import Order, Reset, Turn
 from bench.price import Price
 from bench.render import AuditRow, Renderer
 from bench.sampling import Column
@@ -56,6 +57,24 @@ class RunConfig:
     """The whole configuration as plain values, without secrets."""
     config_hash: str
     """Of `resolved` without what does not change the measurement: equal hashes, equal cells."""
+    repetitions: int
+    """How often each cell of the sweep is run."""
+    order: Order
+    """In which order the runs of the sweep are made."""
+    reset: Reset
+    """What becomes of data that an earlier run has changed."""
+    turn: Turn | None = None
+    """Where this run stands in its sweep; None: it is no part of one."""
+
+    @property
+    def repetition(self) -> int:
+        """Which repetition of its cell this is, from 0."""
+        return self.turn.repetition if self.turn else 0
+
+    @property
+    def keeps(self) -> bool:
+        """What a workload has changed stays so: as it is asked for, or because the data are the user's own."""
+        return self.reset == "keep" or not self.dataset.made
 
     @property
     def data_name(self) -> str:
@@ -126,6 +145,7 @@ def question_hash(config: RunConfig, plan: Plan, workload: Workload, fingerprint
     asked = config.workload.asked
     return _hash(
         ({"cold": True} if config.cold else {})
+        | ({"reset": "keep"} if config.reset == "keep" and not plan.read_only else {})
         | {
             "data": fingerprint,
             "canonical": dict(plan.canonical),
@@ -181,6 +201,12 @@ def _check_fit(config: RunConfig, plan: Plan) -> None:
             f"'{config.workload.name}' would change existing data ({names}); leave these operations out of the mix, "
             "or allow it with dataset.allow_writes=true",
             key="workload",
+        )
+    if config.repetitions > 1 and config.reset == "reload" and not plan.read_only and not config.dataset.made:
+        raise ConfigError(
+            f"'{config.workload.name}' changes data that are not ours to load anew before each of the "
+            f"{config.repetitions} repetitions; reset=keep lets them drift, and records by how much",
+            key="reset",
         )
     _check_operations(config, plan)
 

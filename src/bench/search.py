@@ -13,6 +13,7 @@ from bench.errors import BenchError, ResultError, RunError
 from bench.load import FindMax, Tried
 from bench.percentiles import percentile_or_none
 from bench.results import STEPS_FOLDER, Run, RunWriter, open_run
+from bench.run_facts import facts, run_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,10 +34,10 @@ def run_search(config: RunConfig, load: FindMax, plan: Plan, directory: Path, pr
     Raises:
         KeyboardInterrupt: The user ended it; what was measured is kept, and a resumed search goes on from there.
     """
-    key = cell.run_key(config)
+    key = run_key(config)
     try:
         with RunWriter(
-            directory, key, cell.facts(config, plan), replace=True, emulated=config.backend.capabilities.emulated
+            directory, key, facts(config, plan), replace=True, emulated=config.backend.capabilities.emulated
         ) as writer:
             _Steps(config=config, load=load, plan=plan, writer=writer, progress=progress).run()
     except BenchError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench.budget import Budget, Spending
 from bench.errors import BenchError, ResultError
+from bench.order import cell_of
 from bench.redact import redact_text
 from bench.results import CellStatus, Ledger, open_sweep, read_ledger, spent, states, write_cells
 
@@ -30,8 +31,17 @@ class Cell:
     config_hash: str
     run: Callable[[], CellOutcome]
     """Runs it in its folder; what fails becomes part of the outcome, except an interruption."""
+    title: str = ""
+    """How it is called on the screen; empty: by its name."""
     estimate: Spending = Spending()  # noqa: RUF009  # frozen, so that all cells can share it
     """What it is going to take, where a budget wants to know."""
+
+
+def title(name: str, repetition: int, repetitions: int) -> str:
+    """What a run is called on the screen, among the repetitions of its cell."""
+    if repetitions == 1:
+        return name
+    return f"{cell_of(name, repetition)}, repetition {repetition + 1} of {repetitions}"
 
 
 @contextmanager
@@ -85,7 +95,7 @@ def run_cells(
             if excess:
                 _stop(ledger, cells[number - 1 :], sweep, excess, say)
                 break
-            say(f"cell {number} of {len(cells)}: {cell.name}")
+            say(f"cell {number} of {len(cells)}: {cell.title or cell.name}")
             if _run(cell, sweep, ledger, say) is not CellStatus.DONE and fail_fast:
                 say("fail_fast: the remaining cells are left planned")
                 break

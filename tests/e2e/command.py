@@ -41,6 +41,11 @@ def only_run(cwd):
     return found
 
 
+def warnings_of(run):
+    """What a run warns of, but for what else goes on on this machine meanwhile."""
+    return [text for text in run.manifest["warnings"] if not text.startswith(("machine_noisy", "clock_suspicious"))]
+
+
 def _environ(home, more):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PG"))}
     return {**kept, "BENCH_HOME": str(home), "NO_COLOR": "1", **(more or {})}

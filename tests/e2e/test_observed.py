@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from command import FAST, bench, only_run
+from command import FAST, bench, only_run, warnings_of
 
 from bench.backends.postgres import PostgresBackend
 from bench.results import open_run
@@ -35,7 +35,10 @@ def test_postgresql_counts_exactly_what_was_sampled(home, tmp_path):
     assert run.manifest["wait_looks"] >= 2
     assert len(run.manifest["observed"]["sessions"]) == 2
     assert run.manifest["server_counters"]["wal_bytes"] > 0
-    assert run.manifest["warnings"] == []
+    assert warnings_of(run) == []
+    shares = run.manifest["machine"]["interval"]
+    assert 0 < shares["own_ratio"] < 1.1, "the embedded server is ours"
+    assert 0 <= shares["other_ratio"] < 1.1
     assert "What the server says" in done.stdout
 
 
@@ -50,7 +53,7 @@ def test_planning_time_is_kept_where_it_is_tracked(tmp_path):
     one = {name for group in run.manifest["counted_as_one"] for name in group}
     assert {row["operation"] for row in rows if row["calls"] is None} == one
     assert sum(row["plan_ns"] for row in rows if row["calls"] is not None) > 0
-    assert all("samples" in text for text in run.manifest["warnings"])
+    assert all("samples" in text for text in warnings_of(run))
 
 
 @contextmanager
@@ -71,7 +74,8 @@ def test_a_server_of_ones_own_without_the_extension(tmp_path):
     assert done.returncode == 0, done.stderr
     run = open_run(only_run(tmp_path))
     assert not run.has("server")
-    (warning,) = run.manifest["warnings"]
+    (warning,) = warnings_of(run)
+    assert run.manifest["machine"]["interval"]["other_ratio"] is None, "this server may run anywhere"
     assert warning.startswith("the engine did not count by statement: the server does not count by statement: ")
     assert run.manifest["server_counters"]["wal_bytes"] > 0
     assert plans_of(run)

@@ -2,8 +2,10 @@
 
 from collections import deque
 
+import pyarrow as pa
+
 from bench.collect import Collector
-from bench.model import ErrorClass
+from bench.model import ErrorClass, Status
 from bench.record import STATUS_OK, STATUSES, Recorder
 from bench.results.schemas import conform
 
@@ -28,3 +30,20 @@ def test_samples_with_and_without_errors_share_a_part():
     assert table.column("error_class").to_pylist() == [None, "fatal", None]
     assert table.column("sqlstate").to_pylist() == [None, "42P01", None]
     assert (collector.measured, collector.failed) == (3, 1)
+
+
+def test_a_part_holds_chunks_with_errors_and_without():
+    outbox, parts = deque(), []
+    recorder = Recorder(0, outbox)
+    fault = recorder.errors.add("read", ErrorClass.RETRYABLE, "55P03", "locked")
+    for status, error in ((Status.OK, -1), (Status.ABORTED, fault)):
+        recorder.add(0, 0, 0, STATUSES.index(status), error, 1, 5, 5, 6, 7)
+        recorder.flush()
+    collector = Collector(operations=["read"], measure_ns=0, write=parts.append)
+    while outbox:
+        collector.add(outbox.popleft(), recorder.errors.known)
+    collector.flush()
+    (part,) = parts
+    assert part.column("error_class").to_pylist() == [None, "retryable"]
+    assert part.column("sqlstate").to_pylist() == [None, "55P03"]
+    assert pa.types.is_dictionary(part.schema.field("error_class").type)

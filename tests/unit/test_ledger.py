@@ -27,11 +27,13 @@ from bench.results.summary import summary_rows
 from bench.stats import OperationSummary
 
 
-def make_run(directory, backend="duckdb", *, operations=("read",), status=RunStatus.DONE):
+def make_run(directory, backend="duckdb", *, operations=("read",), status=RunStatus.DONE, repetition=0):
     key = RunKey(run_id=f"r_{directory.name}", backend=backend, dataset="tiny", workload="points", load="closed")
     writer = RunWriter(directory, key, {"question_hash": "q", "sql_hash": backend})
+    if repetition is not None:
+        writer.update(repetition=repetition)
     found = [OperationSummary(operation=name, count=3) for name in operations]
-    writer.write_rows("summary", summary_rows(found, repetition=0))
+    writer.write_rows("summary", summary_rows(found, repetition=repetition or 0))
     if status is not RunStatus.RUNNING:
         writer.finish(status)
     return directory
@@ -149,6 +151,22 @@ def test_a_cell_that_cannot_be_read_does_not_hide_the_others(sweep):
 def test_a_sweep_can_be_moved(sweep, tmp_path):
     sweep.rename(tmp_path / "elsewhere")
     assert list(open_sweep(tmp_path / "elsewhere").runs) == ["0_duckdb", "1_sqlite"]
+
+
+def test_the_repetitions_of_a_cell_belong_together(tmp_path):
+    ledger = Ledger(tmp_path)
+    for cell, number in (("0_a", 0), ("1_b", 0), ("1_b", 1), ("0_a", 1)):
+        folder = f"{cell}_r{number}"
+        make_run(tmp_path / folder, repetition=number)
+        ledger.append(cell=folder, config_hash=cell, status=CellStatus.DONE, directory=folder)
+    make_run(tmp_path / "2_older", repetition=None)
+    ledger.append(cell="2_older", config_hash="o", status=CellStatus.DONE)
+    groups = open_sweep(tmp_path).groups()
+    assert list(groups) == ["0_a", "1_b", "2_older"]
+    assert [[run.repetition for run in runs] for runs in groups.values()] == [[0, 1], [0, 1], [0]]
+    write_cells(tmp_path, open_sweep(tmp_path).runs)
+    found = [(row["cell"], row["repetition"]) for row in read_cells(tmp_path).to_pylist()]
+    assert found == [("0_a", 0), ("1_b", 0), ("1_b", 1), ("0_a", 1), ("2_older", 0)]
 
 
 # ---- finding --------------------------------------------------------------------------------------------------------

@@ -2,14 +2,16 @@
 
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 from generated_data import build
 
 from bench.backends.duckdb import DuckdbBackend
 from bench.dataset import ExistingDataset
+from bench.doubt import Doubt
 from bench.errors import PrepareError
-from bench.prepare import MARKER, Preparation, mark_changed, prepare
+from bench.prepare import MARKER, Preparation, drift_after, drift_before, mark_changed, prepare
 
 ID = {"kind": "sequence"}
 
@@ -115,3 +117,31 @@ def test_ctrl_c_in_a_load_waits_for_none_of_the_rest(bring, database):
     state, said = bring(dataset("t1"))
     assert not state.reused
     assert "data: an earlier load did not finish, loaded anew" in said
+
+
+def test_changed_data_are_kept_where_the_user_says_so(bring, database):
+    namespace = DuckdbBackend().namespace("s")
+    declared = dataset("a", "b")
+    bring(declared)
+    mark_changed(database, namespace)
+    database.execute("INSERT INTO s.a SELECT id + 100 FROM s.a")
+    state, said = bring(declared, keep=True)
+    assert state.changed
+    assert {load.table: load.rows for load in state.loads} == {"a": 20, "b": 10}
+    assert said == ["data: changed by an earlier workload, kept as they are"]
+    assert not bring(dataset("a", "b", rows=11), keep=True)[0].changed, "other data are loaded whatever is kept"
+
+
+def test_rows_are_counted_where_data_drift(bring, database):
+    namespace, declared = DuckdbBackend().namespace("s"), dataset("a", "b")
+    bring(declared)
+    before = drift_before(database, namespace, declared, changed=False)
+    assert list(drift_after(before, database, namespace).doubts()) == []
+    database.execute("DELETE FROM s.a WHERE id < 4")
+    after = drift_after(before, database, namespace)
+    (lost,) = [table for table in after.tables.values() if table.after != table.before]
+    assert (lost.declared, lost.before, lost.after) == (10, 10, count(database, "a"))
+    assert list(after.doubts()) == [Doubt.DATA_DRIFTED]
+    again = drift_before(database, namespace, declared, changed=False)
+    assert list(drift_after(again, database, namespace).doubts()) == [Doubt.DATA_DRIFTED], "they are not as declared"
+    assert list(replace(before, changed=True).doubts()) == [Doubt.DATA_DRIFTED]

@@ -226,16 +226,22 @@ def test_cells_of_one_backend_are_told_apart_and_failed_ones_marked(sweep):
 
 def test_repetitions_are_shown_by_their_median(tmp_path):
     ledger = Ledger(tmp_path)
-    writer = make_run(tmp_path / "0_duckdb", status=RunStatus.RUNNING)
-    rows = [
-        summary_rows([READ], repetition=number)[0]
-        | {"throughput_per_s": throughput, "service_time_p50_ns": throughput * 1_000_000}
-        for number, throughput in enumerate((30, 10, 20))
-    ]
-    writer.write_rows("summary", rows)
-    writer.finish(RunStatus.DONE)
-    ledger.append(cell="0_duckdb", config_hash="0", status=CellStatus.DONE)
-    assert line_with(render(open_sweep(tmp_path)).splitlines(), "read").split() == ["read", "20.0", "20.0"]
+    for number, throughput in enumerate((30, 10, 20)):
+        cell = f"0_duckdb_r{number}"
+        writer = make_run(tmp_path / cell, status=RunStatus.RUNNING)
+        writer.update(repetition=number)
+        (row,) = summary_rows([READ], repetition=number)
+        changed = {"throughput_per_s": throughput, "service_time_p50_ns": throughput * 1_000_000}
+        writer.write_rows("summary", [row | changed])
+        writer.finish(RunStatus.FAILED if number == 1 else RunStatus.DONE)
+        ledger.append(cell=cell, config_hash="0", status=CellStatus.DONE)
+    lines = render(open_sweep(tmp_path)).splitlines()
+    assert lines[0] == f"Sweep {tmp_path.name}: 2 of 3 runs done"
+    assert re.split(r" {2,}", line_with(lines, "operation").strip())[1] == "duckdb (failed) p50 ms"
+    shown = re.split(r" {2,}", line_with(lines, "read").strip())
+    assert shown == ["read", "20.0 [10.0, 30.0]", "20.0 [10.0, 30.0]"]
+    assert any("median over up to 3 repetitions" in line for line in lines)
+    assert "| read | 20.0 [10.0, 30.0] |" in render(open_sweep(tmp_path), "markdown")
 
 
 def test_workloads_and_datasets_stand_in_tables_of_their_own(sweep):

@@ -299,6 +299,11 @@ class Backend(ABC):
         """What is billed for, as far as the description alone says it, for estimates without a database."""
         return ComputeFacts()
 
+    @property
+    def local_server(self) -> bool:
+        """The engine may run on this machine and not be started by us, so that its CPU looks like that of others."""
+        return False
+
     def check(self) -> None:  # noqa: B027  # most descriptions can be judged only by asking the server
         """Look for what is wrong here on the client, before any cell of a sweep is run; asks no server.
 

@@ -160,6 +160,11 @@ class DbapiBackend(Backend):
             arrow_ingest=False,
         )
 
+    @property
+    def local_server(self) -> bool:
+        """Unless its data lie in our own directory, as those of an engine within this process do, nobody can tell."""
+        return not any("{home}" in value for value in self.connect.values() if isinstance(value, str))
+
     def driver(self) -> ModuleType:
         """The driver's module.
 

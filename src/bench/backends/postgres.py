@@ -34,6 +34,8 @@ MANAGED_SETTINGS = ("cluster_name", "listen_addresses", "port", "unix_socket_dir
 ISOLATION_LEVELS = ("read uncommitted", "read committed", "repeatable read", "serializable")
 NAME_LIMIT_BYTES = 63
 """PostgreSQL cuts longer names off."""
+HOME_HOSTS = ("", "localhost", "::1")
+"""With no host libpq takes a socket of this machine, or what the environment says."""
 NO_PASSWORD = "name the environment variable that holds it with backend.password_env, or use PGPASSWORD or ~/.pgpass"
 
 
@@ -113,6 +115,14 @@ class PostgresBackend(Backend):
             transactions=self.driver != "pipeline",
             pooled=self.driver == "pool",
         )
+
+    @property
+    def local_server(self) -> bool:
+        """A server of the user's own that is not named by an address elsewhere."""
+        dsn = self.dsn or os.environ.get(DSN_VARIABLE, "")
+        parts = (_parsed(dsn) or {}) if dsn else {}
+        hosts = (parts.get("host") or parts.get("hostaddr") or "").split(",")
+        return bool(dsn) and any(host.startswith(("/", "127.")) or host in HOME_HOSTS for host in hosts)
 
     @contextmanager
     def provision(self, data: str, home: Path, say: Say) -> Iterator[PostgresBackend]:

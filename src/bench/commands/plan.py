@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from bench.budget import Spending
     from bench.estimate import Estimate
     from bench.model import Statement
+    from bench.order import Turn
     from bench.plan import Plan, RunConfig
     from bench.render import AuditRow
 
 FAILED = 1
+SHOWN_RUNS = 40
 
 
 def main(arguments: Sequence[str], shell: Shell) -> int:
@@ -42,8 +44,8 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
         show(json.dumps(document(cells), indent=2, ensure_ascii=False))
     else:
         show("\n\n".join("\n".join(describe(*cell)) for cell in cells))
-        if len(cells) > 1:
-            show("\n" + "\n".join(_total([found for _, _, found in cells])))
+        if len(cells) > 1 or configs[0].repetitions > 1:
+            show("\n" + "\n".join(_total(cells)))
     return max(check(config, plan) for config, plan, _ in cells) if parsed.check else 0
 
 
@@ -63,7 +65,13 @@ def document(cells: Sequence[tuple[RunConfig, Plan, Estimate]]) -> dict[str, obj
         }
         for config, plan, guess in cells
     ]
-    return {"cells": found, "total": {"estimate": True, **asdict(_sum([guess for _, _, guess in cells]))}}
+    return {
+        "cells": found,
+        "repetitions": cells[0][0].repetitions,
+        "order": cells[0][0].order,
+        "runs": [{"cell": turn.cell, "repetition": turn.repetition} for turn in _turns([one for one, _, _ in cells])],
+        "total": {"estimate": True, **asdict(_sum(cells))},
+    }
 
 
 def describe(config: RunConfig, plan: Plan, guess: Estimate) -> Iterator[str]:
@@ -164,17 +172,33 @@ def _data(config: RunConfig, plan: Plan) -> Iterator[str]:
             yield text.rstrip().rstrip(";") + ";"
 
 
-def _total(guesses: Sequence[Estimate]) -> Iterator[str]:
-    yield f"-- all {len(guesses)} cells, estimated: {_amount(_sum(guesses))}"
-    unknown = sum(guess.spending.usd is None for guess in guesses)
-    if 0 < unknown < len(guesses):
+def _total(cells: Sequence[tuple[RunConfig, Plan, Estimate]]) -> Iterator[str]:
+    configs = [config for config, _, _ in cells]
+    repetitions = configs[0].repetitions
+    each = f", each run {repetitions} times" if repetitions > 1 else ""
+    yield f"-- all {len(cells)} cells{each}, estimated: {_amount(_sum(cells))}"
+    unknown = sum(guess.spending.usd is None for _, _, guess in cells)
+    if 0 < unknown < len(cells):
         yield f"-- the cost of {unknown} of them is not known, and not in the sum"
+    if repetitions > 1:
+        order = [str(turn.cell) for turn in _turns(configs)]
+        shown = " ".join(order[:SHOWN_RUNS]) + (" …" if len(order) > SHOWN_RUNS else "")
+        yield f"-- order: {configs[0].order}; by number of the cell: {shown}"
 
 
-def _sum(guesses: Sequence[Estimate]) -> Spending:
+def _turns(configs: Sequence[RunConfig]) -> Iterator[Turn]:
+    """The runs of the sweep in their order."""
+    from bench.order import turns
+
+    first = configs[0]
+    return turns(len(configs), repetitions=first.repetitions, order=first.order, seed=first.seed)
+
+
+def _sum(cells: Sequence[tuple[RunConfig, Plan, Estimate]]) -> Spending:
     from bench.budget import Spending
 
-    return sum((guess.spending for guess in guesses), Spending())
+    runs = [guess.spending for config, _, guess in cells for _ in range(config.repetitions)]
+    return sum(runs, Spending())
 
 
 def _amount(spending: Spending) -> str:

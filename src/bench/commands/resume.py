@@ -25,48 +25,70 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
 
     parser = Parser("resume", "Run only what is missing or failed, into the directory where it began.")
     parser.add_argument("directory", metavar="DIR", help="as printed at the end of a run or sweep")
-    parser.add_argument("overrides", nargs="*", metavar="budget.LIMIT=VALUE", help="a limit for what is spent in all")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="budget.LIMIT: for what is spent in all; repetitions: more of them",
+    )
     parsed = parser.parse_intermixed_args(arguments)
-    directory, budget = Path(parsed.directory), _budget(parsed.overrides)
+    directory = Path(parsed.directory)
+    budget, repetitions = _asked(parsed.overrides)
     if not directory.is_dir():
         raise ConfigError(f"there is no directory '{directory}'; give the one that `bench` printed")
-    return _sweep(directory, budget) if (directory / LEDGER_NAME).is_file() else _single(directory, budget)
+    if (directory / LEDGER_NAME).is_file():
+        return _sweep(directory, budget, repetitions)
+    if repetitions is not None:
+        raise ConfigError("a single run cannot be repeated afterwards; start anew with it", key="repetitions")
+    return _single(directory, budget)
 
 
-def _budget(words: Sequence[str]) -> Budget:
-    """The new budget; without one nothing is limited, whatever the sweep began with.
+def _asked(words: Sequence[str]) -> tuple[Budget, int | None]:
+    """The new budget, without which nothing is limited whatever the sweep began with, and how many repetitions.
 
     Raises:
-        ConfigError: Something else is asked to be changed, or a limit is no number.
+        ConfigError: Something else is asked to be changed, or a value is no number.
     """
     from bench.budget import Budget
     from bench.config import build
+    from bench.config.freeze import RunOptions
 
     limits: dict[str, object] = {}
+    options: dict[str, object] = {}
     for word in words:
         key, _, value = word.partition("=")
-        if not key.startswith("budget.") or not value:
-            raise ConfigError(f"'{word}' cannot be set when a run is resumed; only budget.… can, start anew instead")
+        if not value or not (key.startswith("budget.") or key == "repetitions"):
+            raise ConfigError(
+                f"'{word}' cannot be set when a run is resumed; only budget.… and repetitions can, start anew instead"
+            )
+        found = options if key == "repetitions" else limits
         try:
-            limits[key.removeprefix("budget.")] = json.loads(value)
+            found[key.removeprefix("budget.")] = json.loads(value)
         except ValueError:
-            limits[key.removeprefix("budget.")] = value
-    return build(Budget, limits, "budget", "bench.budget.Budget")
+            found[key.removeprefix("budget.")] = value
+    budget = build(Budget, limits, "budget", "bench.budget.Budget")
+    asked = build(RunOptions, options, "", "bench.config.freeze.RunOptions").repetitions if options else None
+    return budget, asked
 
 
-def _sweep(sweep: Path, budget: Budget) -> int:
+def _sweep(sweep: Path, budget: Budget, repetitions: int | None) -> int:
+    from bench.commands.repetitions import complete, extend, planned
     from bench.estimate import past_runs
     from bench.sweep import locked, run_cells, standing
 
     with locked(sweep):
         _catch_up(sweep)
+        complete(sweep)
+        if repetitions is not None:
+            extend(sweep, repetitions)
         names = [name for name, status in standing(sweep).items() if not (status == "done" and _is_done(sweep / name))]
         if not names:
             say(f"nothing is missing: all {len(standing(sweep))} cells are done")
             return conclude(sweep)
         found = [(name, *recompose(sweep / name)) for name in names]
         past = past_runs(found[0][1].outputs) if budget.limited else {}
-        cells = [_cell(sweep / name, replace(config, budget=budget), plan, past) for name, config, plan in found]
+        each = planned(sweep)
+        cells = [_cell(sweep / name, replace(config, budget=budget), plan, past, each) for name, config, plan in found]
         say(f"{len(cells)} of {len(standing(sweep))} cells are missing or failed")
         try:
             run_cells(cells, sweep, fail_fast=False, say=say, budget=budget)
@@ -114,6 +136,7 @@ def recompose(directory: Path) -> tuple[RunConfig, Plan]:
 
     request = read_request(directory)
     (config,) = compose(request.words, request.sources)
+    config = replace(config, turn=request.turn)
     if config.config_hash != request.config_hash:
         raise ConfigError(
             f"the configuration of {directory.name} is not what it was when it began; "
@@ -124,15 +147,16 @@ def recompose(directory: Path) -> tuple[RunConfig, Plan]:
     return config, plan
 
 
-def _cell(directory: Path, config: RunConfig, plan: Plan, past: Mapping[str, Run]) -> Cell:
+def _cell(directory: Path, config: RunConfig, plan: Plan, past: Mapping[str, Run], repetitions: int) -> Cell:
     from bench.estimate import estimate
-    from bench.sweep import Cell
+    from bench.sweep import Cell, title
 
     config.budget.demand_price(config.price)
     return Cell(
         name=directory.name,
         config_hash=config.config_hash,
         run=lambda: run_cell(config, plan, directory),
+        title=title(directory.name, config.repetition, repetitions),
         estimate=estimate(config, past).spending,
     )
 

@@ -7,7 +7,7 @@ from bench.config.build import build
 from bench.config.compose import compose, option_file, options, own_directory, run
 from bench.config.freeze import GROUPS, SLOTS, config_hash
 from bench.config.overrides import quoted
-from bench.config.stored import Request, Sources, read_request
+from bench.config.stored import Request, Sources, read_request, store_again
 
 __all__ = [
     "GROUPS",
@@ -23,4 +23,5 @@ __all__ = [
     "quoted",
     "read_request",
     "run",
+    "store_again",
 ]

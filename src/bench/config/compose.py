@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bench.config.freeze import freeze
 from bench.config.hydra_errors import explained
 from bench.config.overrides import Override
-from bench.config.stored import Sources, store
+from bench.config.stored import Sources, read_request, store
 from bench.config.words import Words
 from bench.errors import ConfigError
 
@@ -42,7 +42,9 @@ def compose(words: Sequence[str], sources: Sources, *, multirun: bool = False) -
         ConfigError: The first thing that is wrong in any of the cells.
     """
     with opened(sources) as hydra, explained():
-        return tuple(_cells(hydra, _asked(hydra, words, multirun=multirun)))
+        cells = tuple(_cells(hydra, _asked(hydra, words, multirun=multirun)))
+        _demand_one_order(cells)
+        return cells
 
 
 def run(
@@ -73,7 +75,9 @@ def run(
     with opened(sources) as hydra:
         with explained():
             asked = _asked(hydra, words, multirun=multirun)
-            for config in _cells(hydra, asked):
+            cells = tuple(_cells(hydra, asked))
+            _demand_one_order(cells)
+            for config in cells:
                 check(config)
                 if check_alone and not asked.multirun:
                     check_alone(config)
@@ -141,9 +145,13 @@ def _asked(hydra: Hydra, words: Sequence[str], *, multirun: bool) -> _Asked:
     from hydra.types import RunMode
 
     checked = Words(hydra.config_loader).checked(words)
-    own = hydra.compose_config(PRIMARY, list(checked), RunMode.MULTIRUN).hydra
+    composed = hydra.compose_config(PRIMARY, list(checked), RunMode.MULTIRUN)
+    own = composed.hydra
     params = own.sweeper.get("params") or {}
     multirun = multirun or own.mode == RunMode.MULTIRUN
+    if not multirun and composed.get("repetitions", 1) != 1:
+        hydra.compose_config(PRIMARY, list(checked), RunMode.RUN)  # refuses commas, which repetitions do not ask for
+        multirun = True
     if multirun and own.launcher._target_ != LAUNCHER:
         raise ConfigError(
             "cells of a sweep are run one after another, by the launcher 'sequential'; "
@@ -159,6 +167,18 @@ def _cells(hydra: Hydra, asked: _Asked) -> Iterator[RunConfig]:
     for composed in _composed(hydra, asked):
         with in_context(composed) as (task, own):
             yield freeze(task, own)
+
+
+def _demand_one_order(cells: Sequence[RunConfig]) -> None:
+    """Refuse a sweep over what the sweep itself is made by.
+
+    Raises:
+        ConfigError: Cells differ in it.
+    """
+    for key in ("repetitions", "order"):
+        values = {str(getattr(cell, key)) for cell in cells}
+        if len(values) > 1:
+            raise ConfigError(f"takes one value for the whole sweep, not {' and '.join(sorted(values))}", key=key)
 
 
 def _composed(hydra: Hydra, asked: _Asked) -> Iterator[DictConfig]:
@@ -199,7 +219,8 @@ def _cell_task(task: Task) -> Callable[[DictConfig], object]:
         from hydra.core.hydra_config import HydraConfig
 
         hydra: Any = HydraConfig.get()
-        return task(freeze(composed, hydra), Path(hydra.runtime.output_dir))
+        directory = Path(hydra.runtime.output_dir)
+        return task(replace(freeze(composed, hydra), turn=read_request(directory).turn), directory)
 
     return run_task
 

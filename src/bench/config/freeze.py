@@ -15,6 +15,7 @@ from annotated_types import Ge
 from bench.budget import Budget
 from bench.config.build import build
 from bench.errors import ConfigError, nearest
+from bench.order import Order, Reset
 from bench.redact import redact
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ class RunOptions:
     """Take the engine's plan of each operation before the load is run."""
     ceiling_s: Annotated[float, Ge(0)] = 1.0
     """How long the harness alone is measured after the load; 0: not at all."""
+    repetitions: Annotated[int, Ge(1)] = 1
+    """How often each cell is run; more than one make a sweep, also of a single cell."""
+    order: Order = "interleaved"
+    """In which order the runs of a sweep are made."""
+    reset: Reset = "reload"
+    """What becomes of data that an earlier run has changed."""
     fail_fast: bool = False
     """End a sweep at its first failed cell."""
     label: str = ""
@@ -73,7 +80,7 @@ class RunOptions:
     """What may be spent."""
 
 
-RUN_ONLY = ("home", "outputs", "plans", "ceiling_s", "fail_fast", "label", "budget")
+RUN_ONLY = ("home", "outputs", "plans", "ceiling_s", "repetitions", "order", "fail_fast", "label", "budget")
 """Settings that change nothing in what is measured, so they are left out of the hash."""
 
 
@@ -111,6 +118,9 @@ def freeze(task: DictConfig, hydra: DictConfig) -> RunConfig:
         cold=options.cold,
         plans=options.plans,
         ceiling_s=options.ceiling_s,
+        repetitions=options.repetitions,
+        order=options.order,
+        reset=options.reset,
         answering=NullBackend(nonblocking=parts["backend"].capabilities.nonblocking),
         label=options.label,
         choices=choices,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import ResultError
+from bench.order import Turn
 from bench.redact import redact
 
 if TYPE_CHECKING:
@@ -36,9 +38,11 @@ class Request:
     """Overrides, as on the command line."""
     sources: Sources
     config_hash: str
+    turn: Turn | None = None
+    """Where the run stands in its sweep; None: it is no part of one, or older than repetitions are."""
 
 
-def store(task: DictConfig, hydra: DictConfig, directory: Path, config_hash: str) -> None:
+def store(task: DictConfig, hydra: DictConfig, directory: Path, config_hash: str, turn: Turn | None = None) -> None:
     """Write `.hydra` into the directory of a run: the files that Hydra's users know, and the request."""
     from omegaconf import OmegaConf
 
@@ -52,6 +56,7 @@ def store(task: DictConfig, hydra: DictConfig, directory: Path, config_hash: str
         "main": _directories(hydra, "main")[0],
         "extra": _directories(hydra, "user"),
         "config_hash": config_hash,
+        "turn": asdict(turn) if turn else None,
     }
     (folder / REQUEST).write_text(json.dumps(request, indent=2) + "\n", encoding="utf-8")
 
@@ -66,9 +71,23 @@ def read_request(directory: Path) -> Request:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         sources = Sources(main=Path(found["main"]), extra=tuple(map(Path, found["extra"])))
-        return Request(words=tuple(found["overrides"]), sources=sources, config_hash=found["config_hash"])
+        turn = Turn(**found["turn"]) if found.get("turn") else None
+        return Request(words=tuple(found["overrides"]), sources=sources, config_hash=found["config_hash"], turn=turn)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResultError(f"{directory} cannot be run again: {path} is missing or broken") from error
+
+
+def store_again(source: Path, directory: Path, turn: Turn) -> None:
+    """Lay down what is kept of the run in `source` for a further run of its cell in `directory`.
+
+    Raises:
+        ResultError: It was not kept, or is broken.
+    """
+    read_request(source)
+    shutil.copytree(source / FOLDER, directory / FOLDER, dirs_exist_ok=True)
+    path = directory / FOLDER / REQUEST
+    request = json.loads(path.read_text(encoding="utf-8")) | {"turn": asdict(turn)}
+    path.write_text(json.dumps(request, indent=2) + "\n", encoding="utf-8")
 
 
 def save(config: DictConfig, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from bench.dataset import CopiedDataset, GeneratedDataset
 from bench.prepare.copying import copy, copy_ddl
@@ -20,19 +21,33 @@ def prepare(preparation: Preparation) -> DataState:
     """
     match preparation.dataset:
         case GeneratedDataset() as dataset:
-            if _there_already(preparation):
-                loads = [
-                    TableLoad(table=table.name, rows=dataset.rows(table.name), reused=True) for table in dataset.shape
-                ]
+            state = _state(preparation)
+            if state:
+                loads = _reused(preparation, dataset, changed=state == CHANGED)
             else:
                 loads = load(preparation, dataset)
                 _loaded(preparation)
-            return DataState(fingerprint=dataset.fingerprint, loads=tuple(loads))
+            return DataState(fingerprint=dataset.fingerprint, loads=tuple(loads), changed=state == CHANGED)
         case CopiedDataset() as dataset:
-            if not _there_already(preparation):
+            state = _state(preparation)
+            if not state:
                 copy(preparation, dataset)
                 _loaded(preparation)
+            return replace(look(preparation), changed=state == CHANGED)
     return look(preparation)
+
+
+def _reused(preparation: Preparation, dataset: GeneratedDataset, *, changed: bool) -> list[TableLoad]:
+    """The tables that are there already, with the rows that they were loaded with, or have by now."""
+    now = preparation.database.tables(preparation.namespace) if changed else {}
+    return [
+        TableLoad(
+            table=table.name,
+            rows=now[table.name].rows if table.name in now else dataset.rows(table.name),
+            reused=True,
+        )
+        for table in dataset.shape
+    ]
 
 
 def load_key(preparation: Preparation) -> str:
@@ -48,20 +63,24 @@ def load_key(preparation: Preparation) -> str:
     return seen.hexdigest()
 
 
-def _there_already(preparation: Preparation) -> bool:
-    """Whether the marker says so; otherwise there is room for them afterwards."""
+def _state(preparation: Preparation) -> str:
+    """What the marker says of data that can be used; empty: there is room for them now."""
     key = load_key(preparation)
     there = preparation.database.table_names(preparation.namespace)
     found = read_marker(preparation, there)
-    if found and (found.load_key, found.state) == (key, LOADED) and found.tables <= there:
-        preparation.say("data: already loaded, reused")
-        return True
+    if found and found.load_key == key and found.tables <= there:
+        if found.state == LOADED:
+            preparation.say("data: already loaded, reused")
+            return LOADED
+        if found.state == CHANGED and preparation.keep:
+            preparation.say("data: changed by an earlier workload, kept as they are")
+            return CHANGED
     if found and found.state == CHANGED:
         preparation.say("data: changed by an earlier workload, loaded anew")
     elif found and found.state == LOADING:
         preparation.say("data: an earlier load did not finish, loaded anew")
     make_room(preparation, key, there, found)
-    return False
+    return ""
 
 
 def _loaded(preparation: Preparation) -> None:

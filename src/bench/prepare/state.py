@@ -38,6 +38,8 @@ class DataState:
     loads: tuple[TableLoad, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     """The engine's type of each column, where nothing was declared."""
+    changed: bool = False
+    """An earlier workload has changed them, and they were kept."""
 
     @property
     def reused(self) -> bool:
@@ -59,3 +61,5 @@ class Preparation:
     """Takes (what is going on, rows done, rows in all)."""
     schema_ddl: tuple[str, ...] = ()
     """The dataset's own DDL from `sql/<schema>/schema.sql.j2`; empty: made from the declared tables."""
+    keep: bool = False
+    """Data that an earlier workload has changed are taken as they are."""

@@ -135,7 +135,8 @@ def notes(rows: Sequence[Row]) -> list[str]:
     ):
         found.append(NULL_NOTE)
     for doubt in dict.fromkeys(doubt for row in rows for doubt in row["warnings"]):
-        operations = [row["operation"] for row in rows if doubt in row["warnings"]]
+        concerned = [row["operation"] for row in rows if doubt in row["warnings"]]
+        operations = concerned if len(concerned) == len(rows) else list(dict.fromkeys(concerned))
         known = doubt in set(Doubt)
         text = Doubt(doubt).concerning(operations, of=len(rows)) if known else f"{doubt} ({', '.join(operations)})"
         found.append(f"Warning: {text}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 from bench.costs import sweep_notes
@@ -11,17 +11,26 @@ from bench.report.run import notes
 from bench.report.texts import Row, emulated, measure_of, ms, number, of, usd
 from bench.results import Sweep
 
+REPEATED = "Each value is the median over up to {} repetitions, with the least and the greatest of them in brackets."
+
 
 def sweep_page(sweep: Sweep) -> Page:
     """What there is to say about a sweep."""
     rows: list[Row] = sweep.summaries().to_pylist()
     states = [state(sweep, cell) for cell in sweep.cells]
     done = sum(state[1] == "done" for state in states)
-    cells = Grid(title="Cells", header=("cell", "status", "message"), rows=tuple(states), left=3)
+    repetitions = max((len(runs) for runs in sweep.groups().values()), default=0)
+    noun = "run" if repetitions > 1 else "cell"
+    cells = Grid(title=f"{noun.capitalize()}s", header=(noun, "status", "message"), rows=tuple(states), left=3)
     return Page(
-        title=f"Sweep {sweep.directory.name}: {done} of {of(len(states), 'cell')} done",
+        title=f"Sweep {sweep.directory.name}: {done} of {of(len(states), noun)} done",
         grids=(*_side_by_side(rows, _differences(sweep)), cells),
-        notes=(*notes(rows), *sweep_notes(sweep), *(f"Warning: {text}" for text in sweep.unreadable)),
+        notes=(
+            *([REPEATED.format(repetitions)] if repetitions > 1 else []),
+            *notes(rows),
+            *sweep_notes(sweep),
+            *(f"Warning: {text}" for text in sweep.unreadable),
+        ),
     )
 
 
@@ -37,8 +46,8 @@ def state(sweep: Sweep, cell: str) -> tuple[str, str, str]:
 def _differences(sweep: Sweep) -> dict[str, str]:
     """What tells the cells of one backend apart: keys of its description in which they differ, with their values."""
     described = {
-        cell: {str(key): value for key, value in dict(run.manifest.get("config", {}).get("backend") or {}).items()}
-        for cell, run in sweep.runs.items()
+        cell: {str(key): value for key, value in dict(runs[0].manifest.get("config", {}).get("backend") or {}).items()}
+        for cell, runs in sweep.groups().items()
     }
     found = {}
     for cell, mine in described.items():
@@ -70,10 +79,10 @@ def _group(title: str, rows: Sequence[Row], differences: Mapping[str, str]) -> G
         line = [operation]
         for cell in labels:
             members = by_place.get((operation, cell), [])
-            line.append(ms(_middle([row[f"{measure}_p50_ns"] for row in members])))
-            line.append(number(_middle([row["throughput_per_s"] for row in members])))
+            line.append(_middle([row[f"{measure}_p50_ns"] for row in members], ms))
+            line.append(_middle([row["throughput_per_s"] for row in members], number))
             if priced:
-                line.append(usd(_middle([row["usd_per_1000_operations"] for row in members])))
+                line.append(_middle([row["usd_per_1000_operations"] for row in members], usd))
         lines.append(tuple(line))
     return Grid(title=title, header=tuple(header), rows=tuple(lines))
 
@@ -81,7 +90,13 @@ def _group(title: str, rows: Sequence[Row], differences: Mapping[str, str]) -> G
 def _labels(rows: Sequence[Row], differences: Mapping[str, str]) -> dict[str, str]:
     """What each cell is called: its backend, with what tells it apart where two cells share one, else its own name."""
     backends = {row["cell"]: row["backend"] for row in rows}
-    marks = {row["cell"]: emulated([row]) + ("" if row["status"] == "done" else f" ({row['status']})") for row in rows}
+    states: dict[str, set[str]] = {}
+    for row in rows:
+        states.setdefault(row["cell"], set()).add(row["status"])
+    marks = {
+        row["cell"]: emulated([row]) + "".join(f" ({state})" for state in sorted(states[row["cell"]] - {"done"}))
+        for row in rows
+    }
     shared = list(backends.values())
     names = {cell: f"{backend} {differences.get(cell, '')}".strip() for cell, backend in backends.items()}
     twice = {cell for cell, name in names.items() if list(names.values()).count(name) > 1}
@@ -91,7 +106,10 @@ def _labels(rows: Sequence[Row], differences: Mapping[str, str]) -> dict[str, st
     }
 
 
-def _middle(values: Sequence[float | None]) -> float | None:
-    """The median over repetitions; None where one of them has no value, or there is none."""
+def _middle(values: Sequence[float | None], shown: Callable[[float | None], str]) -> str:
+    """The median over repetitions, with their range; nothing where one of them has no value, or there is none."""
     known = [value for value in values if value is not None]
-    return median(known) if known and len(known) == len(values) else None
+    if not known or len(known) < len(values):
+        return shown(None)
+    middle = shown(median(known))
+    return middle if len(known) == 1 else f"{middle} [{shown(min(known))}, {shown(max(known))}]"

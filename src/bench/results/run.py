@@ -229,6 +229,11 @@ class Run:
         return RunKey(**{name: self.manifest[name] for name in RunKey.__dataclass_fields__})
 
     @property
+    def repetition(self) -> int:
+        """Which repetition of its cell it is, from 0."""
+        return int(self.manifest.get("repetition") or 0)
+
+    @property
     def status(self) -> RunStatus:
         """How the run ended, if it did."""
         return RunStatus(self.manifest["status"])

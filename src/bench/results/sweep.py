@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bench.errors import ResultError
+from bench.order import cell_of
 from bench.results.ledger import LEDGER_NAME, Entry, read_ledger, states
 from bench.results.manifest import FILE_NAME
 from bench.results.run import STEPS_FOLDER, Run, open_run, read_table, write_parquet
@@ -27,11 +28,18 @@ class Sweep:
 
     directory: Path
     cells: Mapping[str, Entry]
-    """The last state of each cell."""
+    """The last state of each run that was planned, by its name in the ledger: its cell's, with its repetition."""
     runs: Mapping[str, Run]
-    """The run of each cell that has one."""
+    """Those of them that have begun, by the same names."""
     unreadable: tuple[str, ...] = ()
     """What is wrong with the runs that cannot be read."""
+
+    def groups(self) -> Mapping[str, tuple[Run, ...]]:
+        """The runs of each cell in the order of their repetitions, by the cell's name without the repetition."""
+        found: dict[str, list[Run]] = {}
+        for name, run in self.runs.items():
+            found.setdefault(cell_of(name, run.repetition), []).append(run)
+        return {cell: tuple(sorted(runs, key=lambda run: run.repetition)) for cell, runs in found.items()}
 
     def summaries(self) -> pa.Table:
         """All summaries of the sweep, made from the runs: rows of `schemas.CELLS`."""
@@ -61,7 +69,7 @@ def open_sweep(path: Path | str) -> Sweep:
 
 
 def gather(runs: Mapping[str, Run]) -> pa.Table:
-    """The summaries of the runs, by cell, as one table `cells`; a run without a summary has no rows in it."""
+    """The summaries of the runs, by folder, as one table `cells`; a run without a summary has no rows in it."""
     import pyarrow as pa
 
     tables = [
@@ -69,13 +77,13 @@ def gather(runs: Mapping[str, Run]) -> pa.Table:
             "cells",
             run.table("summary"),
             {
-                "cell": cell,
+                "cell": cell_of(name, run.repetition),
                 "status": run.status.value,
                 "question_hash": run.manifest.get("question_hash"),
                 "sql_hash": run.manifest.get("sql_hash"),
             },
         )
-        for cell, run in runs.items()
+        for name, run in runs.items()
         if run.has("summary")
     ]
     return pa.concat_tables(tables) if tables else CELLS.empty_table()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
@@ -16,13 +16,22 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
 
+    from bench.order import Turn
     from bench.plan import RunConfig
     from bench.results import Run
     from bench.sweep import Cell
 
 
+class _Job(NamedTuple):  # no dataclass, for Hydra loads plug-ins in a way with which these do not go
+    """A cell as Hydra composed it and as it is frozen, with the name of its folder."""
+
+    name: str
+    composed: DictConfig
+    config: RunConfig
+
+
 class SequentialLauncher(Launcher):
-    """Runs the jobs of a sweep in their order, each as a cell in a folder of its own."""
+    """Runs each job of a sweep as often as `repetitions` says, in the order named by `order`, in its own folder."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take what Hydra gives to every launcher."""
@@ -31,10 +40,12 @@ class SequentialLauncher(Launcher):
         self.config = config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run the jobs; gives one result per job: how its cell stands, and as `working_dir` the sweep's directory."""
+        """Run the jobs; gives one result per run: how it stands, and as `working_dir` the sweep's directory."""
         from bench.commands.shell import say
         from bench.config.stored import save
+        from bench.errors import ConfigError
         from bench.estimate import past_runs
+        from bench.order import turns
         from bench.sweep import locked, run_cells
 
         setup_globals()
@@ -42,11 +53,14 @@ class SequentialLauncher(Launcher):
         with locked(sweep):
             save(self.config, sweep / "multirun.yaml")  # as Hydra has written it, but without secrets
             jobs = [self._compose(number, words) for number, words in enumerate(job_overrides, start=initial_job_idx)]
-            frozen = [self._stored(job, sweep) for job in jobs]
-            first = frozen[0][1]
+            found = [self._frozen(job) for job in jobs]
+            first = found[0].config
             budget = first.budget
             past = past_runs(first.outputs) if budget.limited else {}
-            cells = [self._cell(job, name, config, past) for job, (name, config) in zip(jobs, frozen, strict=True)]
+            if len({job.name for job in found}) < len(found):
+                raise ConfigError("gives two cells one folder; let it hold ${hydra:job.num}", key="hydra.sweep.subdir")
+            order = turns(len(found), repetitions=first.repetitions, order=first.order, seed=first.seed)
+            cells = [self._cell(found[turn.cell], turn, sweep, past) for turn in order]
             ended = run_cells(cells, sweep, fail_fast=bool(self.config.get("fail_fast")), say=say, budget=budget)
         return [
             JobReturn(working_dir=str(sweep), status=JobStatus.COMPLETED, _return_value=ended[cell.name])
@@ -60,26 +74,31 @@ class SequentialLauncher(Launcher):
             composed.hydra.job.num = number
         return composed
 
-    def _stored(self, composed: DictConfig, sweep: Path) -> tuple[str, RunConfig]:
-        """The cell of a composed job, with its configuration laid down in its folder, so that `resume` finds it."""
+    def _frozen(self, composed: DictConfig) -> _Job:
         from bench.config.compose import in_context
         from bench.config.freeze import freeze
-        from bench.config.stored import store
 
         with in_context(composed) as (task, hydra):
             name = str(OmegaConf.select(composed, "hydra.sweep.subdir")).replace("/", "_")
-            config = freeze(task, hydra)
-            store(task, hydra, sweep / name, config.config_hash)
-        return name, config
+            return _Job(name=name, composed=composed, config=freeze(task, hydra))
 
-    def _cell(self, composed: DictConfig, name: str, config: RunConfig, past: Mapping[str, Run]) -> Cell:
+    def _cell(self, job: _Job, turn: Turn, sweep: Path, past: Mapping[str, Run]) -> Cell:
+        """One run of a cell, with its configuration laid down in its folder, so that `resume` finds it."""
+        from bench.config.compose import in_context
+        from bench.config.stored import store
         from bench.estimate import estimate
-        from bench.sweep import Cell
+        from bench.order import folder_of
+        from bench.sweep import Cell, title
 
+        config = job.config
+        folder = folder_of(job.name, turn.repetition, config.repetitions)
+        with in_context(job.composed) as (task, hydra):
+            store(task, hydra, sweep / folder, config.config_hash, turn)
         return Cell(
-            name=name,
+            name=folder,
             config_hash=config.config_hash,
-            run=lambda: self._run(composed, name),
+            run=lambda: self._run(job.composed, folder),
+            title=title(folder, turn.repetition, config.repetitions),
             estimate=estimate(config, past).spending,
         )
 
