@@ -1,4 +1,4 @@
-"""From attempts to numbers. Pure: numpy, and neither clock nor file nor environment."""
+"""From attempts to the summary of a run. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.doubt import Doubt
 from bench.model import Status
-from bench.percentiles import Distribution, distribution, percentile_or_none
+from bench.stats.percentiles import Distribution, distribution, percentile_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
