@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from bench.stats.decide import MARGIN, Outcome
 
 if TYPE_CHECKING:
     from bench.doubt import Doubt
 
 Measure: TypeAlias = Literal["p50", "p99", "mean", "throughput"]
 """What is compared: a percentile or the mean of a time, or operations per second."""
-
-
-class Outcome(StrEnum):
-    """What may be said of a candidate against the baseline."""
-
-    FASTER = "faster"
-    """The interval of the ratio lies on the better side of 1, and not wholly within the margin."""
-    SLOWER = "slower"
-    EQUIVALENT = "equivalent"
-    """The whole interval lies within the margin."""
-    CANNOT_TELL = "cannot tell"
-    NOT_COMPARABLE = "not comparable"
-    """The sides did not answer the same question, or not well enough."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,7 +127,7 @@ class Comparison:
     """By candidate and measure."""
     allowed: tuple[str, ...] = ()
     """Kinds of objections that were to be overlooked, whether or not one arose."""
-    margin: float = 0.05
+    margin: float = MARGIN
     """Ratios from 1 / (1 + margin) to 1 + margin count as equal."""
     notes: tuple[str, ...] = field(default=())
     """What a reader has to know, a sentence each."""
