@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
 from bench.stats import distribution
-from bench.stats.effect import cliffs_delta, outliers, superiority
+from bench.stats.effect import cliffs_delta, far_run, outliers, superiority
 from bench.stats.histogram import RELATIVE_ERROR, Histogram, by_block
 
 QS = (0.001, 0.25, 0.5, 0.9, 0.99, 0.999)
@@ -73,3 +73,11 @@ def test_outliers_are_those_above_tukeys_outer_fence():
 def test_a_healthy_distribution_has_next_to_no_outliers():
     times = np.random.default_rng(8).lognormal(13, 0.8, 100_000).astype(np.int64)
     assert outliers(Histogram.of(times)).count < 20
+
+
+def test_a_run_far_from_the_others_is_named_as_often_as_stated():
+    rng = np.random.default_rng(9)
+    assert np.mean([far_run(rng.normal(0, 1, 5)) is not None for _ in range(3_000)]) == pytest.approx(0.01, abs=0.006)
+    assert far_run(np.array([0.0, 0.01, 0.02, 0.5, 0.015])) == 3
+    assert far_run(np.array([0.0, 9.0, 0.0])) is None
+    assert far_run(np.zeros(9)) is None

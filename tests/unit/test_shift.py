@@ -70,11 +70,22 @@ def test_a_side_against_itself_is_equivalent():
 
 def test_the_mean_of_shifts_is_their_geometric_mean():
     shifts = [Shift(log_ratio=0.2, error=0.03, df=4, design="paired", runs=5), paired(FIVE, OTHER)]
-    found = mean_of(shifts)
+    found = mean_of(shifts, [3, 3])
     assert found.ratio == pytest.approx(math.sqrt(shifts[0].ratio * shifts[1].ratio))
     assert found.error == pytest.approx(math.hypot(shifts[0].error, shifts[1].error) / 2)
     assert 4 <= found.df <= 8
-    assert mean_of(shifts[:1]) is shifts[0]
+    assert mean_of(shifts[:1], [2]).interval() == pytest.approx(shifts[0].interval())
+    assert mean_of(shifts, [3, 1]).log_ratio == pytest.approx(0.75 * 0.2 + 0.25 * shifts[1].log_ratio)
+
+
+def test_it_says_how_many_pairs_would_tell():
+    found = paired(FIVE, OTHER)
+    needed = found.runs_for(math.log(1.01))
+    deviation = float((OTHER - FIVE).std(ddof=1))
+    reaches = [reference.t.ppf(0.975, n - 1) * deviation / math.sqrt(n) for n in (needed, needed - 10)]
+    assert reaches[0] <= math.log(1.01) < reaches[1]
+    assert found.runs_for(1e-9) is None
+    assert found.inverse.ratio == pytest.approx(1 / found.ratio)
 
 
 # ---- many claims at once --------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from scipy.stats import bootstrap as scipys_bootstrap
 
 from bench.doubt import Doubt
 from bench.stats import NS_PER_S, STATUSES, Arriving, Attempts, summarize
-from bench.stats.bootstrap import BLOCKS, hierarchical, log_quantiles, standard_error
+from bench.stats.bootstrap import BLOCKS, hierarchical, log_means, log_quantiles, log_rates
 from bench.stats.histogram import Histogram, by_block
 from bench.stats.steady import judge, mser, steadiness
 from bench.stats.steps import steps
@@ -132,6 +132,9 @@ def test_of_independent_values_it_is_scipys_bootstrap():
     found = log_quantiles(blocks_of(values), 0.5, np.random.default_rng(10))
     assert found.mean() == pytest.approx(np.log(np.median(values)), abs=0.01)
     assert found.std() == pytest.approx(expected.standard_error / np.median(values), rel=0.25)
+    means = log_means(blocks_of(values), np.random.default_rng(10))
+    assert np.exp(means.mean()) == pytest.approx(values.mean(), rel=0.01)
+    assert means.std() == pytest.approx(values.std() / values.mean() / np.sqrt(4_000), rel=0.25)
     assert found.std() == pytest.approx(1.2533 * 0.5 / np.sqrt(4_000), rel=0.25)  # of a normal median
 
 
@@ -139,23 +142,34 @@ def test_dependent_values_are_known_less_well():
     """The error of the bootstrap is that of many runs; one that took attempts as independent would be too sure."""
     logs = correlated(np.random.default_rng(11), 200, 5_000, rho=0.8, deviation=0.5)
     true = np.median(logs, axis=1).std()
-    found = np.mean([standard_error(blocks_of(np.exp(13 + each)), 0.5, np.random.default_rng(1)) for each in logs[:10]])
+    rng = np.random.default_rng(1)
+    found = np.mean([log_quantiles(blocks_of(np.exp(13 + each)), 0.5, rng).std() for each in logs[:10]])
     assert found == pytest.approx(true, rel=0.2)
     assert true > 2 * 1.2533 * 0.5 / np.sqrt(5_000)
 
 
 def test_runs_that_differ_widen_the_interval_and_five_are_few():
     rng = np.random.default_rng(12)
-    alike = [blocks_of(rng.lognormal(13, 0.3, 2_000)) for _ in range(5)]
-    apart = [blocks_of(rng.lognormal(13 + 0.1 * number, 0.3, 2_000)) for number in range(5)]
-    widths = [np.log(high / low) for low, high in (hierarchical(runs, 0.5, rng) for runs in (alike, apart))]
+
+    def runs(apart):
+        values = [rng.lognormal(13 + apart * number, 0.3, 2_000) for number in range(5)]
+        return [log_quantiles(blocks_of(each), 0.5, rng) for each in values]
+
+    widths = [np.log(high / low) for low, high in (hierarchical(runs(apart), rng) for apart in (0.0, 0.1))]
     assert widths[1] > 5 * widths[0]
     hits = []
     for _ in range(150):
-        runs = [(Histogram.of(np.exp(rng.normal(13, 0.1, 1))),) for _ in range(5)]
-        low, high = hierarchical(runs, 0.5, rng)
+        low, high = hierarchical([np.repeat(each, 500) for each in rng.normal(13, 0.1, 5)], rng)
         hits.append(low <= np.exp(13) <= high)
     assert 0.75 <= np.mean(hits) <= 0.92
+
+
+def test_a_rate_is_known_by_how_the_blocks_differ():
+    """Counts of a Poisson process: their deviation is the root of their number."""
+    rng = np.random.default_rng(13)
+    times = np.sort(rng.uniform(0, 1, rng.poisson(10_000)))
+    blocks = by_block(np.full(len(times), 1_000), (times * BLOCKS).astype(int), BLOCKS)
+    assert log_rates(blocks, rng).std() == pytest.approx(0.01, rel=0.3)
 
 
 def test_nothing_cannot_be_drawn_from():

@@ -40,10 +40,18 @@ class Verdict:
     baseline_value: float | None = None
     """Geometric mean over the repetitions, in ns or per s."""
     candidate_value: float | None = None
+    baseline_low: float | None = None
+    """95 % interval of the side by itself, for drawing: two of them may overlap where the ratio is sure."""
+    baseline_high: float | None = None
+    candidate_low: float | None = None
+    candidate_high: float | None = None
     runs: int = 0
     """Pairs of runs, or of unpaired runs those of the side that has fewer."""
     paired: bool = False
     """Runs of one block were compared with each other."""
+    baseline_error_ratio: float | None = None
+    """Part of all attempts that failed, 0 to 1."""
+    candidate_error_ratio: float | None = None
     superiority_ratio: float | None = None
     """Effect size, 0 to 1: how often an attempt on the candidate takes less time than one on the baseline."""
     baseline_outliers: int | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.stats.histogram import Histogram
+from bench.stats.student import t_quantile
 
 FAR_OUT = 3.0
 """Interquartile ranges beyond the quartile: Tukey's outer fence."""
@@ -58,6 +59,22 @@ def outliers(times: Histogram) -> Outliers | None:
     q1, q3 = times.quantile(0.25), times.quantile(0.75)
     fence = math.exp(math.log(q3) + FAR_OUT * (math.log(q3) - math.log(q1)))
     return Outliers(count=int(times.counts[times.values > fence].sum()), above_ns=round(fence))
+
+
+def far_run(values: np.ndarray, alpha: float = 0.01) -> int | None:
+    """Position of the value that lies too far from the others to be one of them; None where there is none.
+
+    By the test of Grubbs ("Procedures for detecting outlying observations in samples", 1969), which finds one in values
+    that are normal with probability `alpha`. Of fewer than four values nobody can say.
+    """
+    size = len(values)
+    if size < 4 or not np.ptp(values):
+        return None
+    distances = np.abs(values - values.mean()) / values.std(ddof=1)
+    t = t_quantile(1 - alpha / (2 * size), size - 2)
+    critical = (size - 1) / math.sqrt(size) * math.sqrt(t * t / (size - 2 + t * t))
+    at = int(np.argmax(distances))
+    return at if distances[at] > critical else None
 
 
 def _on(part: Histogram, whole: Histogram) -> np.ndarray:

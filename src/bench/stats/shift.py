@@ -14,7 +14,7 @@ is missing a factor of (n - 1) / n and the heavier tail; Hesterberg, "What teach
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from bench.stats.student import t_cdf, t_quantile
@@ -58,6 +58,23 @@ class Shift:
         """Bounds of the ratio at the confidence `level`."""
         reach = t_quantile((1 + level) / 2, self.df) * self.error
         return math.exp(self.log_ratio - reach), math.exp(self.log_ratio + reach)
+
+    @property
+    def inverse(self) -> Shift:
+        """Baseline / candidate: of a rate, what is to a rate as a time is."""
+        return replace(self, log_ratio=-self.log_ratio)
+
+    def runs_for(self, reach: float, level: float = 0.95) -> int | None:
+        """How many pairs would make the interval reach so far only, on the log scale; None above 1,000.
+
+        It takes the runs to go on varying as they did.
+        """
+        deviation = self.error * math.sqrt(self.runs)
+        sizes: tuple[int, ...] = (*range(2, 50), *range(50, 1_001, 10))
+        for size in sizes:
+            if t_quantile((1 + level) / 2, size - 1) * deviation / math.sqrt(size) <= reach:
+                return size
+        return None
 
 
 def paired(baseline: np.ndarray, candidate: np.ndarray) -> Shift:
@@ -116,14 +133,13 @@ def single(log_ratio: float, within_error: float) -> Shift:
     return Shift(log_ratio=log_ratio, error=error, df=math.inf, design="allowance", runs=1)
 
 
-def mean_of(shifts: Sequence[Shift]) -> Shift:
-    """The mean of independent shifts, such as those of several workloads."""
-    if len(shifts) == 1:
-        return shifts[0]
-    parts = [(shift.error / len(shifts)) ** 2 for shift in shifts]
+def mean_of(shifts: Sequence[Shift], weights: Sequence[float]) -> Shift:
+    """The weighted mean of independent shifts, such as those of several workloads; the weights are relative."""
+    shares = [weight / sum(weights) for weight in weights]
+    parts = [(shift.error * share) ** 2 for shift, share in zip(shifts, shares, strict=True)]
     designs = {shift.design for shift in shifts}
     return Shift(
-        log_ratio=sum(shift.log_ratio for shift in shifts) / len(shifts),
+        log_ratio=sum(shift.log_ratio * share for shift, share in zip(shifts, shares, strict=True)),
         error=math.sqrt(sum(parts)),
         df=satterthwaite(parts, [shift.df for shift in shifts]),
         design=designs.pop() if len(designs) == 1 else "unpaired",
