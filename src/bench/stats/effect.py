@@ -12,8 +12,6 @@ from bench.stats.student import t_quantile
 
 FAR_OUT = 3.0
 """Interquartile ranges beyond the quartile: Tukey's outer fence."""
-NEGLIGIBLE = 0.147
-"""Below it a difference of probabilities (Cliff's delta) is called negligible (Romano et al., 2006)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +30,7 @@ def superiority(baseline: Histogram, candidate: Histogram) -> float | None:
     None without values. 0.5: no difference; 1: each value of the candidate is below each of the baseline. It is the
     statistic U of Mann and Whitney (1947) by the number of pairs, the A of Vargha and Delaney ("A critique and
     improvement of the CL common language effect size statistics", 2000). Values in one bin of the histograms (0.1 %
-    wide) are ties.
+    wide) are ties. Twice it less one is Cliff's delta ("Dominance statistics", 1993).
     """
     both = baseline + candidate
     pairs = len(baseline) * len(candidate)
@@ -41,11 +39,6 @@ def superiority(baseline: Histogram, candidate: Histogram) -> float | None:
     base, cand = (_on(each, both) for each in (baseline, candidate))
     below = np.cumsum(cand) - cand
     return float(np.sum(base * (below + 0.5 * cand)) / pairs)
-
-
-def cliffs_delta(superiority_ratio: float) -> float:
-    """The same as a difference of probabilities, -1 to 1 (Cliff, "Dominance statistics", 1993)."""
-    return 2 * superiority_ratio - 1
 
 
 def outliers(times: Histogram) -> Outliers | None:
