@@ -96,6 +96,7 @@ def test_a_sweep_against_itself_is_equivalent(slowed):
     found = judge(sides)
     assert set(said(found).values()) == {"equivalent"}
     assert {each.ratio for each in found.verdicts} == {1}
+    assert all("the same runs stand on both sides" in each.reason for each in found.verdicts)
 
 
 def test_a_run_against_itself_cannot_be_told(tmp_path):
@@ -119,6 +120,23 @@ def test_runs_of_other_sweeps_are_not_paired(tmp_path):
     assert said(found)["report"] == "slower"
     assert "not made in turn" in found.verdicts[0].reason
     assert {side.name for side in (found.baseline, *found.candidates)} == {"monday", "tuesday"}
+
+
+def test_runs_of_a_block_that_were_far_apart_are_not_paired(tmp_path):
+    cells = ("before", {}), ("after", {})
+    sweep = write_sweep(tmp_path / "sweep", *cells, repetitions=3, size=60, order_kind="sequential")
+    found = judge(open_sides([sweep], by="cell"), measures=["p50"])
+    assert not any(each.paired for each in found.verdicts)
+    assert "not made in turn" in found.verdicts[0].reason
+
+
+def test_a_run_without_its_partner_is_left_out_and_counted(tmp_path):
+    sweep = write_sweep(tmp_path / "sweep", ("before", {}), ("after", {}), repetitions=4, size=60)
+    sides = open_sides([sweep], by="cell")
+    (name, runs), *_ = sides.candidates.items()
+    found = compare(sides.runs[sides.baseline], {name: runs[1:]}, measures=["p50"])
+    assert {each.runs for each in found.verdicts} == {3}
+    assert all("1 run without a partner" in each.reason for each in found.verdicts)
 
 
 def test_a_small_difference_that_is_sure_carries_its_warning(tmp_path):

@@ -24,6 +24,7 @@ def write_run(
     size=400,
     repetition=0,
     block=None,
+    order_kind="interleaved",
     failing=0.0,
     question="q",
     sql="s",
@@ -48,7 +49,7 @@ def write_run(
     )
     end_ns = int(samples.column("end_ns").to_numpy()[-1])
     config = {"backend": {"name": backend}, "load": {"clients": 1}, **(config or {})}
-    order = {"order": {"block": block, "position": seed}} if block is not None else {}
+    order = {"order": {"kind": order_kind, "block": block, "position": seed}} if block is not None else {}
     writer.update(
         question_hash=question,
         sql_hash=sql,

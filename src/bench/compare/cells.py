@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from bench.results import Run
 
+_FAR_APART = "sequential"
+"""The order in which all repetitions of a cell come before the next cell, so that a drift falls on one of them."""
+
 
 def cells(sides: Mapping[str, Sequence[Run]], by: str = "") -> dict[str, dict[str, tuple[Run, ...]]]:
     """By side and label, the runs of each cell, in order of repetition.
@@ -32,9 +35,9 @@ def cells(sides: Mapping[str, Sequence[Run]], by: str = "") -> dict[str, dict[st
 
 
 def block_of(run: Run) -> tuple[str, int] | None:
-    """The block in which a run was made: that of its sweep and its place in the order; None where it has none."""
+    """The sweep and the block in which a run was made; None where it has none, or runs of a block were far apart."""
     order = run.manifest.get("order")
-    if not isinstance(order, dict) or not isinstance(order.get("block"), int):
+    if not isinstance(order, dict) or not isinstance(order.get("block"), int) or order.get("kind") == _FAR_APART:
         return None
     return str(run.directory.resolve().parent), order["block"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NOUNS = ("dataset", "workload", "load", "backend")
 """Key columns by which cells are told apart before any other key."""
 ABSENT = "–"
-_ELSEWHERE = ("home", "outputs", "budget", "fail_fast", "repetitions")
+_ELSEWHERE = ("home", "outputs", "budget", "fail_fast", "repetitions", "order")
 """Keys of the configuration that change nothing of what is measured."""
 _HOST = ("system", "machine", "processor", "logical_cores", "memory_bytes", "python")
 

@@ -172,8 +172,14 @@ class Facing:
     def _remark(self, logs: tuple[np.ndarray, np.ndarray]) -> str:
         """What a reader has to know of the runs."""
         far = far_run(logs[1] - logs[0]) if self.paired else None
+        same = [each.run.directory.resolve() for each in self.baseline] == [
+            each.run.directory.resolve() for each in self.candidate
+        ]
         texts = [
-            f"{self.unpaired} runs without a partner in their block are left out" if self.unpaired else "",
+            "the same runs stand on both sides" if same else "",
+            f"left out: {self.unpaired} run{'s' if self.unpaired > 1 else ''} without a partner in the block"
+            if self.unpaired
+            else "",
             f"pair {far + 1} lies far from the others, and is counted" if far is not None else "",
         ]
         return "; ".join(filter(None, texts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.compare import Outcome
+from bench.doubt import Doubt
 from bench.report.page import Grid, Page
 from bench.report.texts import EMULATED, NULL, ms, number
 
@@ -145,8 +146,11 @@ def _notes(comparison: Comparison) -> Iterable[str]:
     for each in comparison.verdicts:
         for doubt in each.warnings:
             doubts.setdefault(str(doubt), []).append(each.operation)
+    asked = len({each.operation for each in comparison.verdicts})
     for doubt, places in doubts.items():
-        yield f"Warning: {doubt} ({', '.join(dict.fromkeys(places))})"
+        operations = list(dict.fromkeys(places))
+        known = doubt in set(Doubt)
+        yield f"Warning: {Doubt(doubt).concerning(operations, of=asked) if known else f'{doubt} ({operations})'}"
     yield (
         "Ratio: candidate / baseline; of times below 1 is faster, of the throughput above 1. All verdicts on one "
         "candidate hold together with 95 % confidence. Wins: how often an attempt on the candidate takes less time "
