@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -161,6 +162,14 @@ def test_too_few_attempts_are_a_reason(tmp_path):
     p99 = [each for each in found.verdicts if each.measure == "p99"]
     assert all(each.verdict == "cannot tell" and "fewer than 1,000" in each.reason for each in p99)
     assert all(each.ratio is None for each in p99)
+
+
+def test_without_samples_two_single_runs_cannot_be_told(tmp_path):
+    first, second = (write_run(tmp_path / name, seed=seed, size=60) for seed, name in enumerate("ab"))
+    shutil.rmtree(second / "samples")
+    found = judge(open_sides([first, second]), measures=["p50"])
+    assert all(each.verdict == "cannot tell" and "without the samples" in each.reason for each in found.verdicts)
+    assert found.overall[0].ratio is None
 
 
 # ---- objections -----------------------------------------------------------------------------------------------------

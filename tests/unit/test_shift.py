@@ -68,6 +68,11 @@ def test_a_side_against_itself_is_equivalent():
     assert (found.outcome, found.low, found.high) == (Outcome.EQUIVALENT, 1, 1)
 
 
+def test_an_interval_is_finite_however_little_is_known():
+    low, high = Shift(log_ratio=0, error=50, df=1, design="paired", runs=2).interval(0.999)
+    assert 0 < low < 1 < high < math.inf
+
+
 def test_the_mean_of_shifts_is_their_geometric_mean():
     shifts = [Shift(log_ratio=0.2, error=0.03, df=4, design="paired", runs=5), paired(FIVE, OTHER)]
     found = mean_of(shifts, [3, 3])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bench.compare.model import Measure, Objection
     from bench.stats.shift import Shift
 
+_NO_SAMPLES = "there is one run on each side, and without the samples of both the error within them is not known"
 _UNKNOWN: tuple[float | None, float | None] = (None, None)
 
 
@@ -91,7 +92,12 @@ class Facing:
         return _error_ratio(base), _error_ratio(cand)
 
     def values(self, operation: str, measure: Measure) -> tuple[np.ndarray, np.ndarray] | None:
-        """Logarithms of the values of the runs of both sides; None where a run has none."""
+        """Logarithms of the values of the runs of both sides.
+
+        None where a run has none, and where there is one run on each side without the samples that tell its error.
+        """
+        if self._lacks_samples(operation):
+            return None
         found = [
             [each.value(operation, measure, self.time) for each in side] for side in (self.baseline, self.candidate)
         ]
@@ -114,7 +120,10 @@ class Facing:
             )
         logs = self.values(operation, measure)
         if logs is None:
-            return Claim(operation=operation, measure=measure, shift=None, reason=_too_few(measure))
+            missing = self._lacks_samples(operation)
+            return Claim(
+                operation=operation, measure=measure, shift=None, reason=_NO_SAMPLES if missing else _too_few(measure)
+            )
         found = self.shift_of(*logs, within=self.within_error(operation, measure))
         return Claim(
             operation=operation,
@@ -151,6 +160,12 @@ class Facing:
             baseline_outliers=far[0].count if far[0] else None,
             candidate_outliers=far[1].count if far[1] else None,
         )
+
+    def _lacks_samples(self, operation: str) -> bool:
+        """There is one run on each side, and not the samples of both."""
+        runs = (*self.baseline, *self.candidate)
+        asked = all(operation in each.rows and each.rows[operation]["service_time_max_ns"] for each in runs)
+        return asked and len(runs) == 2 and any(operation not in each.samples for each in runs)
 
     def _times(self, side: Sequence[Measured], operation: str) -> Histogram | None:
         known = [each.samples[operation].times for each in side if operation in each.samples]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.compare.model import Overall
+from bench.compare.reasons import shown
 from bench.stats.decide import Outcome, outcome_of
 from bench.stats.shift import mean_of
 
@@ -99,7 +100,7 @@ def _overall(name: str, measure: Measure, parts: Sequence[_Part], penalty: float
 def _reason(size: int, low: float, high: float, blank: Overall) -> str:
     shifted = f" after {blank.shift_ns / 1e3:.0f} µs were added to both sides" if blank.shift_ns else ""
     parts = [
-        f"geometric mean over {size} operation{'s' if size > 1 else ''}{shifted}, interval {low:.3f} to {high:.3f}",
+        f"geometric mean over {size} operation{'s' if size > 1 else ''}{shifted}, interval {shown(low, high)}",
         f"without an answer, counted with {blank.penalty_ratio:.2f}: {', '.join(blank.failed)}" if blank.failed else "",
         f"left out: {', '.join(blank.left_out)}" if blank.left_out else "",
     ]

@@ -34,8 +34,13 @@ def reason_of(claim: Claim, decision: Decision, overlooked: Sequence[Objection],
     return "; ".join(filter(None, parts))
 
 
+def shown(low: float, high: float) -> str:
+    """The bounds of an interval, short however far they are."""
+    return f"{low:.3f} to {high:.3f}" if high < 1_000 else f"{low:.3g} to {high:.3g}"
+
+
 def _saying(decision: Decision, margin: float) -> str:
-    interval = f"the interval {decision.low:.3f} to {decision.high:.3f}"
+    interval = f"the interval {shown(decision.low, decision.high)}"
     if decision.outcome is Outcome.EQUIVALENT:
         return f"{interval} lies within the margin of {margin:.0%}"
     if decision.outcome is Outcome.CANNOT_TELL:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.compare import Outcome
+from bench.compare.reasons import shown
 from bench.doubt import Doubt
 from bench.report.page import Grid, Page
 from bench.report.texts import EMULATED, NULL, ms, number
@@ -46,7 +47,7 @@ def _sentence(each: Overall, comparison: Comparison) -> str:
     base, said = comparison.baseline.name, each.verdict
     if each.ratio is None or each.low is None or each.high is None:
         return f"{each.candidate} and {base} cannot be compared: {each.reason}."
-    interval = f"{each.measure} {each.ratio:.3f} of the baseline's in all, {each.low:.3f} to {each.high:.3f}"
+    interval = f"{each.measure} {each.ratio:.3f} of the baseline's in all, {shown(each.low, each.high)}"
     if said is Outcome.CANNOT_TELL:
         return f"Whether {each.candidate} is faster or slower than {base} cannot be told ({interval})."
     if said is Outcome.EQUIVALENT:
@@ -165,7 +166,7 @@ def ratio(value: float | None) -> str:
 
 def interval(low: float | None, high: float | None) -> str:
     """The bounds of a ratio."""
-    return NULL if low is None or high is None else f"{low:.3f} to {high:.3f}"
+    return NULL if low is None or high is None else shown(low, high)
 
 
 def _value(verdict: Verdict, value: float | None) -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+_GREATEST = 700.0
+"""Logarithm of about the largest double: two pairs can leave a ratio as unknown as that."""
 BETWEEN_RUNS = 0.05
 """The deviation (of the logarithm) between runs of one system that is allowed for where it cannot be measured, because
 there is one run on each side."""
@@ -57,7 +59,8 @@ class Shift:
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Bounds of the ratio at the confidence `level`."""
         reach = t_quantile((1 + level) / 2, self.df) * self.error
-        return math.exp(self.log_ratio - reach), math.exp(self.log_ratio + reach)
+        low, high = self.log_ratio - reach, self.log_ratio + reach
+        return math.exp(max(low, -_GREATEST)), math.exp(min(high, _GREATEST))
 
     @property
     def inverse(self) -> Shift:
