@@ -24,6 +24,8 @@ class Doubt(StrEnum):
     MACHINE_NOISY = "machine_noisy"
     CLOCK_SUSPICIOUS = "clock_suspicious"
     DATA_DRIFTED = "data_drifted"
+    NOT_STEADY = "not_steady"
+    SMALL_EFFECT = "small_effect"
 
     @property
     def remedy(self) -> str:
@@ -61,4 +63,8 @@ _REMEDIES = {
     "(`machine` in manifest.json): let the time service slew instead of step, then run again",
     Doubt.DATA_DRIFTED: "the data were not, or did not stay, as they were declared (`data_drift` in manifest.json), "
     "and are not loaded anew: compare runs of one block only, or set reset=reload where the data are generated",
+    Doubt.NOT_STEADY: "times at the beginning or at the end of the measurement differ from the rest, and nothing "
+    "was left out for it: raise load.warm_up_s or load.duration_s, and see in intervals what changed when",
+    Doubt.SMALL_EFFECT: "the difference is sure, and so small that it lies within the margin: ask whether it matters "
+    "before anything is decided by it",
 }

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from bench import cell
 from bench.errors import BenchError, ResultError, RunError
 from bench.load import FindMax, Tried
-from bench.percentiles import percentile_or_none
 from bench.results import STEPS_FOLDER, Run, RunWriter, open_run
 from bench.run_facts import facts, run_key
+from bench.stats import percentile_or_none
 
 if TYPE_CHECKING:
     import numpy as np

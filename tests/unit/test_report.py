@@ -9,13 +9,12 @@ from rich.console import Console
 
 from bench.doubt import Doubt
 from bench.errors import ConfigError
-from bench.percentiles import Distribution
 from bench.price import HourlyPrice, Usage
 from bench.report import NULL, render, show
 from bench.results import CellStatus, Ledger, RunWriter, open_run, open_sweep
 from bench.results.manifest import RunKey, RunStatus, Stage
 from bench.results.summary import summary_rows
-from bench.stats import OperationSummary
+from bench.stats import Distribution, OperationSummary
 
 FULL = Distribution(
     mean_ns=1.5e6, p50_ns=1_234_000, p90_ns=2_000_000, p95_ns=12_340_000, p99_ns=1_234_567_000, p999_ns=None,

@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 
 from bench.doubt import Doubt
 from bench.model import Status
-from bench.percentiles import distribution, interval_ranks, percentile_or_none
 from bench.stats import (
     NS_PER_S,
     STATUSES,
     Arriving,
     Attempts,
+    distribution,
+    interval_ranks,
     nothing_measured,
     per_second,
+    percentile_or_none,
     summarize,
 )
 
