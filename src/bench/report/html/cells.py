@@ -184,9 +184,9 @@ def asked(run: Run) -> list[str]:
 def _labels(found: Sequence[_Found]) -> list[str]:
     """The names in which the cells differ, and the keys in which those of equal names do."""
     described = [_described(each) for each in found]
-    shown = [key for key in OWN_NAMES if len({names.get(key) for names, _ in described}) > 1] or ["backend"]
-    if "backend" not in shown and len(found) > 1:
-        shown = ["backend", *shown] if any(names for names, _ in described) else shown
+    known = [names for names, _ in described if names]
+    differing_names = [key for key in OWN_NAMES if len({names[key] for names in known}) > 1]
+    shown = list(dict.fromkeys(["backend", *differing_names]))
     texts = []
     for names, keys in described:
         alike = [other for own, other in described if own == names]

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bench.report.html.cells import Cell, blocks, measure
-from bench.report.html.document import Column, Mark, Section, Table, Value
+from bench.report.html.cells import Cell, blocks, measure, middle
+from bench.report.html.document import Column, Folded, Mark, Section, Table, Value
 from bench.report.run import CLOSED_NOTE, NULL_NOTE, OPEN_NOTE
 from bench.report.texts import NULL, Row, emulated, ms, number, of, usd
 
 MAX_ROWS = 400
+COUNTS = ("count", "errors", "aborted", "late", "dropped", "rows")
+MEASURED = ("_ns", "_per_s", "_operations", "_run")
 STATISTICS = ("mean", "p50", "p95", "p99", "p999", "max")
 MARKS: Mapping[str, Mark] = {"done": "good", "failed": "bad", "interrupted": "bad"}
 
 
 def results_section(cells: Sequence[Cell]) -> Section | None:
     """All summaries, one table per dataset and workload."""
-    tables = [_table(name, group) for name, group in blocks(cells).items() if any(cell.rows for cell in group)]
+    grouped = [(name, group) for name, group in blocks(cells).items() if any(cell.rows for cell in group)]
+    tables = [table for name, group in grouped for table in _tables(name, group)]
     if not tables:
         return None
     rows = [row for cell in cells for row in cell.rows]
@@ -59,19 +62,49 @@ def _status(cell: Cell) -> str:
     return ", ".join(f"{texts.count(status)} × {status}" for status in dict.fromkeys(texts))
 
 
-def _table(name: tuple[str, str], group: Sequence[Cell]) -> Table:
+def _tables(name: tuple[str, str], group: Sequence[Cell]) -> Iterator[Table | Folded]:
+    """The medians where cells were repeated, with every repetition folded away; else the runs."""
+    title = " · ".join(part for part in name if part)
+    if any(len(cell.runs) > 1 for cell in group):
+        yield _medians(f"Results of {title}, median of the repetitions", group)
+        yield Folded(title="Every repetition", parts=(_runs(f"Results of {title}, every repetition", group),))
+    else:
+        yield _runs(f"Results of {title}", group)
+
+
+def _runs(caption: str, group: Sequence[Cell]) -> Table:
+    """One line per operation, cell and repetition: `summary.parquet` as it stands."""
     lines = [(cell, row) for cell in group for row in cell.rows]
     columns = list(_columns([row for _, row in lines], repeated=any(len(cell.runs) > 1 for cell in group)))
-    order = {operation: at for at, operation in enumerate(dict.fromkeys(row["operation"] for _, row in lines))}
-    lines.sort(key=lambda line: order[line[1]["operation"]])
+    order = list(dict.fromkeys(row["operation"] for _, row in lines))
+    lines.sort(key=lambda line: order.index(line[1]["operation"]))
     rows = tuple(tuple(_value(cell, row, column) for column in columns) for cell, row in lines[:MAX_ROWS])
+    return Table(caption=caption, columns=tuple(columns), rows=rows, name="summary", note=_cut(len(lines)))
+
+
+def _medians(caption: str, group: Sequence[Cell]) -> Table:
+    """One line per operation and cell: the median of times and rates, the sum of counts."""
+    lines = []
+    for operation in dict.fromkeys(name for cell in group for name in cell.operations):
+        lines += [(cell, _median(cell, operation)) for cell in group if cell.of(operation)]
+    columns = list(_columns([row for _, row in lines], repeated=False))
+    rows = tuple(tuple(_value(cell, row, column) for column in columns) for cell, row in lines[:MAX_ROWS])
+    note = "Times, rates and costs are medians of the repetitions, counts their sums."
     return Table(
-        caption=f"Results of {' · '.join(part for part in name if part)}",
-        columns=tuple(columns),
-        rows=rows,
-        name="summary",
-        note=_cut(len(lines)),
+        caption=caption, columns=tuple(columns), rows=rows, name="medians", note=f"{note} {_cut(len(lines))}".strip()
     )
+
+
+def _median(cell: Cell, operation: str) -> Row:
+    """A row that stands for all repetitions; a value that one of them lacks is lacking."""
+    rows = cell.of(operation)
+    found = dict(rows[0])
+    for name in rows[0]:
+        if name in COUNTS:
+            found[name] = sum(row[name] for row in rows)
+        elif name.endswith(MEASURED):
+            found[name] = middle([row[name] for row in rows])
+    return found
 
 
 def _cut(rows: int) -> str:
