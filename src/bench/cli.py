@@ -23,6 +23,8 @@ VERBS: Mapping[str, str] = {
     "resume": "run what is missing or failed in the directory of a sweep or run",
     "enrich": "add to finished runs what their engine tells only hours later",
     "report": "print the results in a directory as a table, JSON or Markdown, or write them as one HTML page",
+    "compare": "say of each operation whether a candidate is faster than the baseline, slower or equivalent",
+    "history": "show an operation across dates and versions, and where its level changed",
 }
 
 HELP = """\
@@ -33,6 +35,7 @@ took under a declared load, and says what they cost.
   bench backend=duckdb workload=points load.clients=1     other choices, other values
   bench backend=postgres,duckdb dataset=tiny -m           a sweep: every combination
   bench plan backend=duckdb workload=joins                the exact SQL, nothing run
+  bench compare outputs/…/BASE outputs/…/CANDIDATE        which differences are real
 
 Verbs (bench VERB --help says more):
 {verbs}
@@ -41,7 +44,8 @@ A choice is GROUP=OPTION; the groups are backend, dataset, workload, load, price
 such as load.duration_s=60. --config-dir DIR adds your own groups, and the templates in DIR/sql or beside DIR.
 
 Data go to stdout, messages to stderr.
-Exit codes: 0 all done; 1 a cell failed; 2 usage or configuration; 130 interrupted, what was measured is kept.
+Exit codes: 0 all done; 1 a cell failed, or a comparison was refused or missed its gate; 2 usage or configuration;
+130 interrupted, what was measured is kept.
 """
 
 INTERRUPTED = 130

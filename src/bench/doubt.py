@@ -21,6 +21,8 @@ class Doubt(StrEnum):
     PIPELINED = "pipelined"
     DROPPED = "dropped"
     LATE_HARNESS = "late_harness"
+    NOT_STEADY = "not_steady"
+    SMALL_EFFECT = "small_effect"
 
     @property
     def remedy(self) -> str:
@@ -52,4 +54,8 @@ _REMEDIES = {
     "only: lower the rate, raise load.clients or load.max_lag_s, or take it that the system does not keep up",
     Doubt.LATE_HARNESS: "operations started late although a client was free, so response times hold the client's own "
     "delay: raise load.processes, set load.pace=spin, lower the rate, or run the client on another machine",
+    Doubt.NOT_STEADY: "times at the beginning or at the end of the measurement differ from the rest, and nothing "
+    "was left out for it: raise load.warm_up_s or load.duration_s, and see in intervals what changed when",
+    Doubt.SMALL_EFFECT: "the difference is sure, and so small that it lies within the margin: ask whether it matters "
+    "before anything is decided by it",
 }

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from bench.stats.decide import MARGIN, Outcome
 
 if TYPE_CHECKING:
     from bench.doubt import Doubt
 
 Measure: TypeAlias = Literal["p50", "p99", "mean", "throughput"]
 """What is compared: a percentile or the mean of a time, or operations per second."""
-
-
-class Outcome(StrEnum):
-    """What may be said of a candidate against the baseline."""
-
-    FASTER = "faster"
-    """The interval of the ratio lies on the better side of 1, and not wholly within the margin."""
-    SLOWER = "slower"
-    EQUIVALENT = "equivalent"
-    """The whole interval lies within the margin."""
-    CANNOT_TELL = "cannot tell"
-    NOT_COMPARABLE = "not comparable"
-    """The sides did not answer the same question, or not well enough."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,10 +40,18 @@ class Verdict:
     baseline_value: float | None = None
     """Geometric mean over the repetitions, in ns or per s."""
     candidate_value: float | None = None
+    baseline_low: float | None = None
+    """95 % interval of the side by itself, for drawing: two of them may overlap where the ratio is sure."""
+    baseline_high: float | None = None
+    candidate_low: float | None = None
+    candidate_high: float | None = None
     runs: int = 0
     """Pairs of runs, or of unpaired runs those of the side that has fewer."""
     paired: bool = False
     """Runs of one block were compared with each other."""
+    baseline_error_ratio: float | None = None
+    """Part of all attempts that failed, 0 to 1."""
+    candidate_error_ratio: float | None = None
     superiority_ratio: float | None = None
     """Effect size, 0 to 1: how often an attempt on the candidate takes less time than one on the baseline."""
     baseline_outliers: int | None = None
@@ -139,7 +135,7 @@ class Comparison:
     """By candidate and measure."""
     allowed: tuple[str, ...] = ()
     """Kinds of objections that were to be overlooked, whether or not one arose."""
-    margin: float = 0.05
+    margin: float = MARGIN
     """Ratios from 1 / (1 + margin) to 1 + margin count as equal."""
     notes: tuple[str, ...] = field(default=())
     """What a reader has to know, a sentence each."""

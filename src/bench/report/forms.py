@@ -87,6 +87,17 @@ def print_page(content: Page, console: Console) -> None:
         console.print(Text(note, style="yellow" if note.startswith(("Warning", "Error")) else "dim"))
 
 
+def present(content: Page) -> None:
+    """Print the page to standard output: in colours on a terminal (not with NO_COLOR), else as plain text."""
+    from rich.console import Console
+
+    console = Console()
+    if console.is_terminal:
+        print_page(content, console)
+    else:
+        console.file.write(plain(content))
+
+
 def _rich_table(grid: Grid) -> Table:
     from rich import box
     from rich.table import Table

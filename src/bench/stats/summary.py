@@ -10,6 +10,7 @@ import numpy as np
 from bench.doubt import Doubt
 from bench.model import Status
 from bench.stats.percentiles import Distribution, distribution, percentile_or_none
+from bench.stats.steady import steadiness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -149,6 +150,7 @@ def summarize(
         _summary(
             name,
             measured.take(positions),
+            interval_ns=(start_ns, end_ns),
             arriving=arriving if arriving and code not in arriving.closed else None,
             dropped=arriving.dropped[code] if arriving and arriving.dropped else 0,
             throughput_per_s=float(finished[code]),
@@ -210,6 +212,7 @@ def _summary(
     name: str,
     mine: Attempts,
     *,
+    interval_ns: tuple[int, int],
     arriving: Arriving | None,
     dropped: int,
     throughput_per_s: float,
@@ -219,10 +222,17 @@ def _summary(
     ok = mine.take(mine.status == _OK)
     aborted = int(np.count_nonzero(mine.status == _ABORTED))
     errors = len(mine) - len(ok) - aborted
-    service_time = distribution(ok.end_ns - ok.start_ns)
-    response_time = distribution(ok.end_ns - ok.intended_start_ns) if arriving else None
+    service_ns = ok.end_ns - ok.start_ns
+    response_ns = ok.end_ns - ok.intended_start_ns if arriving else None
+    service_time = distribution(service_ns)
+    response_time = None if response_ns is None else distribution(response_ns)
     lags = _lags(mine, arriving.late_ns) if arriving else _Lags()
-    doubts = _doubts(service_time, succeeded=len(ok), errors=errors, aborted=aborted)
+    felt_ns = service_ns if response_ns is None else response_ns
+    doubts = (
+        *_doubts(service_time, succeeded=len(ok), errors=errors, aborted=aborted),
+        *_doubts_of_steadiness(ok.intended_start_ns, felt_ns, interval_ns),
+        *_doubts_of_arrivals(dropped, lags.harness, response_time),
+    )
     return OperationSummary(
         operation=name,
         count=len(mine),
@@ -238,7 +248,7 @@ def _summary(
         harness_lag=lags.harness,
         rows=int(ok.rows.sum()),
         busy_ratio=busy_ratio,
-        warnings=(*doubts, *_doubts_of_arrivals(dropped, lags.harness, response_time)),
+        warnings=doubts,
     )
 
 
@@ -251,6 +261,12 @@ def _doubts(service_time: Distribution, *, succeeded: int, errors: int, aborted:
         yield Doubt.ERRORS
     if aborted:
         yield Doubt.ABORTED
+
+
+def _doubts_of_steadiness(start_ns: np.ndarray, took_ns: np.ndarray, interval_ns: tuple[int, int]) -> Iterator[Doubt]:
+    found = steadiness(start_ns, took_ns, from_ns=interval_ns[0], to_ns=interval_ns[1])
+    if found is not None and not found.steady:
+        yield Doubt.NOT_STEADY
 
 
 def _doubts_of_arrivals(dropped: int, harness: Lag, response_time: Distribution | None) -> Iterator[Doubt]:

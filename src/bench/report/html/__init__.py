@@ -64,8 +64,9 @@ def _nothing(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> str:
 def _document(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> Document:
     from bench.report.html.answer import answer, caveats
     from bench.report.html.document import Document
+    from bench.report.html.judged import comparisons
 
-    compared = _comparisons(cells)
+    compared = comparisons(cells)
     others = tuple(text for result in results if isinstance(result, Sweep) for text in result.unreadable)
     return Document(
         title=_title(results, cells),
@@ -74,11 +75,6 @@ def _document(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> Document
         facts=_facts(results, cells),
         sections=tuple(_sections(cells, compared, others)),
     )
-
-
-def _comparisons(cells: Sequence[Cell]) -> Mapping[str, Comparison]:
-    """Against the first cell of each question; empty where each question was asked of one cell only."""
-    return {}
 
 
 def _sections(cells: Sequence[Cell], compared: Mapping[str, Comparison], others: Sequence[str]) -> Iterator[Section]:

@@ -30,6 +30,8 @@ class Column:
     field: str = ""
     """The published column that its values come from, if they come from one."""
     number: bool = True
+    wide: bool = False
+    """Its texts are sentences, or long names."""
     hint: str = ""
     """What the column means, where its name does not say it."""
 

@@ -43,7 +43,8 @@ def cells_section(cells: Sequence[Cell]) -> Section:
         )
         for cell in cells
     ]
-    columns = tuple(Column(name=name, number=False) for name in ("cell", "folder", "status", "message"))
+    names = ("cell", "folder", "status", "message")
+    columns = tuple(Column(name=name, number=False, wide=name == "message") for name in names)
     lines = ("What is not done is in no verdict.",) if any(cell.status != "done" for cell in cells) else ()
     table = Table(
         caption="Cells and how they ended",

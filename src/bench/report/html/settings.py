@@ -56,7 +56,7 @@ def _table(caption: str, keys: Sequence[str], cells: Sequence[Cell], facts: Sequ
         caption=caption,
         columns=(
             Column(name="key", number=False),
-            *(Column(name=values or cell.label, number=False) for cell in cells),
+            *(Column(name=values or cell.label, number=False, wide=True) for cell in cells),
         ),
         rows=tuple(
             (Value(text=key), *(Value(text=_short(each.get(key, NULL))) for each in facts[: len(cells)]))

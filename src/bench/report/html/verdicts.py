@@ -55,30 +55,34 @@ def sentence(question: str, overall: Overall, baseline: str) -> str:
     where, interval = (f" on {question}" if question else ""), ""
     if overall.ratio is not None:
         known = overall.low is not None and overall.high is not None
-        interval = f" ({overall.low:.3g} to {overall.high:.3g})" if known else ""
-        interval = f": {overall.ratio:.3g} times its {_measured(overall.measure)}{interval}"
+        interval = f" (95 % interval {overall.low:.3g} to {overall.high:.3g})" if known else ""
+        interval = f": its {_measured(overall.measure, overall.ratio)}{interval}"
+    reason = overall.reason.rstrip(".")
     told = {
         Outcome.FASTER: f"{overall.candidate} is faster than {baseline}{where}{interval}",
         Outcome.SLOWER: f"{overall.candidate} is slower than {baseline}{where}{interval}",
         Outcome.EQUIVALENT: f"{overall.candidate} and {baseline} are equivalent{where}{interval}",
         Outcome.CANNOT_TELL: f"Whether {overall.candidate} or {baseline} is faster{where} cannot be told{interval}",
-        Outcome.NOT_COMPARABLE: f"{overall.candidate} and {baseline} cannot be compared{where}",
+        Outcome.NOT_COMPARABLE: f"{overall.candidate} and {baseline} cannot be compared{where}: {reason}",
     }
     return told[overall.verdict]
 
 
-def _measured(measure: str) -> str:
-    return {"p50": "median time", "p99": "99th percentile", "mean": "mean time", "throughput": "throughput"}[measure]
+def _measured(measure: str, ratio: float) -> str:
+    names = {"p50": "median time", "p99": "99th percentile", "mean": "mean time", "throughput": "throughput"}
+    return f"{names[measure]} is {ratio:.3g} times as {'high' if measure == 'throughput' else 'long'}"
 
 
 def _table(name: str, comparison: Comparison) -> Table:
-    lines = [_overall(each) for each in comparison.overall] + [_verdict(each) for each in comparison.verdicts]
+    lines = [_overall(each) for each in comparison.overall if each.operations] + [
+        _verdict(each) for each in comparison.verdicts
+    ]
     return Table(
         caption=f"Verdicts against {comparison.baseline.name}{f' on {name}' if name else ''}",
         columns=(
             *(Column(name=name, number=False) for name in ("operation", "candidate", "measure", "verdict")),
             *(Column(name=name) for name in ("ratio", "from", "to")),
-            Column(name="reason", number=False),
+            Column(name="reason", number=False, wide=True),
         ),
         rows=tuple(lines[:MAX_ROWS]),
         name="verdicts",

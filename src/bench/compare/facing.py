@@ -1,0 +1,215 @@
+"""One cell of two sides, face to face: which runs are compared with which, and what they come to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from bench.compare.cells import pairs
+from bench.stats import bootstrap, shift
+from bench.stats.effect import far_run, outliers, superiority
+from bench.stats.histogram import Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.compare.measured import Measured, Reader, Row
+    from bench.compare.model import Measure, Objection
+    from bench.stats.shift import Shift
+
+_UNKNOWN: tuple[float | None, float | None] = (None, None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """One measure of one operation on both sides."""
+
+    operation: str
+    measure: Measure
+    shift: Shift | None
+    """None: there is no value to compare."""
+    reason: str = ""
+    """Why not; or what a reader has to know of the shift."""
+    failed: bool = False
+    """The candidate did not answer the operation."""
+    baseline_value: float | None = None
+    candidate_value: float | None = None
+    baseline_interval: tuple[float | None, float | None] = _UNKNOWN
+    """Of the side by itself, for drawing; see `bootstrap.hierarchical`."""
+    candidate_interval: tuple[float | None, float | None] = _UNKNOWN
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Effect:
+    """What the samples of both sides say of one operation."""
+
+    superiority_ratio: float | None = None
+    baseline_outliers: int | None = None
+    candidate_outliers: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facing:
+    """The runs of one cell on both sides."""
+
+    cell: str
+    baseline: tuple[Measured, ...]
+    candidate: tuple[Measured, ...]
+    paired: bool
+    """Position i of both sides was made in one block."""
+    unpaired: int
+    """Runs that have no partner where others have; they are left out of the shifts."""
+    time: Literal["service_time", "response_time"]
+    objections: tuple[Objection, ...] = ()
+    """What speaks against comparing them, overlooked or not."""
+
+    def against(self, operation: str, *, allowed: bool) -> tuple[Objection, ...]:
+        """The objections to an operation that were overlooked, or those that were not."""
+        return tuple(
+            each for each in self.objections if each.operation in (None, operation) and each.allowed is allowed
+        )
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """Those of either side, the baseline's first."""
+        return tuple(dict.fromkeys(name for each in (*self.baseline, *self.candidate) for name in each.rows))
+
+    def warnings(self, operation: str) -> tuple[str, ...]:
+        """Those of the summaries of all runs, each once."""
+        rows = [each.rows[operation] for each in (*self.baseline, *self.candidate) if operation in each.rows]
+        return tuple(dict.fromkeys(warning for row in rows for warning in row["warnings"]))
+
+    def error_ratios(self, operation: str) -> tuple[float | None, float | None]:
+        """Of each side, the part of the attempts that failed; None where it was not asked."""
+        base, cand = (
+            [each.rows[operation] for each in side if operation in each.rows]
+            for side in (self.baseline, self.candidate)
+        )
+        return _error_ratio(base), _error_ratio(cand)
+
+    def values(self, operation: str, measure: Measure) -> tuple[np.ndarray, np.ndarray] | None:
+        """Logarithms of the values of the runs of both sides; None where a run has none."""
+        found = [
+            [each.value(operation, measure, self.time) for each in side] for side in (self.baseline, self.candidate)
+        ]
+        if any(value is None for side in found for value in side):
+            return None
+        base, cand = (np.log(np.array(side, dtype=np.float64)) for side in found)
+        return base, cand
+
+    def failed(self, operation: str) -> bool:
+        """A run of the candidate has no answer of an operation that the baseline answers."""
+        return any(each.failed(operation) for each in self.candidate) and not any(
+            each.failed(operation) for each in self.baseline
+        )
+
+    def claim(self, operation: str, measure: Measure) -> Claim:
+        """The shift of a measure, or why there is none."""
+        if self.failed(operation):
+            return Claim(
+                operation=operation, measure=measure, shift=None, failed=True, reason="no attempt of it succeeded"
+            )
+        logs = self.values(operation, measure)
+        if logs is None:
+            return Claim(operation=operation, measure=measure, shift=None, reason=_too_few(measure))
+        found = self.shift_of(*logs, within=self.within_error(operation, measure))
+        return Claim(
+            operation=operation,
+            measure=measure,
+            shift=found,
+            reason=self._remark(logs),
+            baseline_value=math.exp(logs[0].mean()),
+            candidate_value=math.exp(logs[1].mean()),
+            baseline_interval=self._interval(self.baseline, operation, measure, logs[0]),
+            candidate_interval=self._interval(self.candidate, operation, measure, logs[1]),
+        )
+
+    def shift_of(self, baseline: np.ndarray, candidate: np.ndarray, *, within: float = 0.0) -> Shift:
+        """The shift of one number per run, by the design of the runs."""
+        if self.paired:
+            return shift.paired(baseline, candidate)
+        if len(baseline) == len(candidate) == 1:
+            return shift.single(float(candidate[0] - baseline[0]), within)
+        return shift.unpaired(baseline, candidate)
+
+    def within_error(self, operation: str, measure: Measure) -> float:
+        """What the attempts of one run on each side make known of its difference; needed for single runs only."""
+        draws = [self._draws(side, operation, measure) for side in (self.baseline, self.candidate)]
+        return math.hypot(*(float(each[0].std(ddof=1)) for each in draws if each))
+
+    def effect(self, operation: str) -> Effect:
+        """Effect size and outliers, of all attempts of both sides; nothing where samples are missing."""
+        base, cand = (self._times(side, operation) for side in (self.baseline, self.candidate))
+        if base is None or cand is None:
+            return Effect()
+        far = [outliers(times) for times in (base, cand)]
+        return Effect(
+            superiority_ratio=superiority(base, cand),
+            baseline_outliers=far[0].count if far[0] else None,
+            candidate_outliers=far[1].count if far[1] else None,
+        )
+
+    def _times(self, side: Sequence[Measured], operation: str) -> Histogram | None:
+        known = [each.samples[operation].times for each in side if operation in each.samples]
+        return sum(known, Histogram(counts=np.zeros(0, dtype=np.int64))) if len(known) == len(side) else None
+
+    def _draws(self, side: Sequence[Measured], operation: str, measure: Measure) -> list[np.ndarray]:
+        return [each.samples[operation].draws[measure] for each in side if operation in each.samples]
+
+    def _interval(
+        self, side: Sequence[Measured], operation: str, measure: Measure, logs: np.ndarray
+    ) -> tuple[float | None, float | None]:
+        draws = self._draws(side, operation, measure)
+        if len(draws) != len(side):
+            return _UNKNOWN
+        # a rate is drawn per block, and a quantile from bins: the value of the summary is what they vary around
+        centred = [each - each.mean() + value for each, value in zip(draws, logs, strict=True)]
+        return bootstrap.hierarchical(centred, np.random.default_rng(len(operation)))
+
+    def _remark(self, logs: tuple[np.ndarray, np.ndarray]) -> str:
+        """What a reader has to know of the runs."""
+        far = far_run(logs[1] - logs[0]) if self.paired else None
+        texts = [
+            f"{self.unpaired} runs without a partner in their block are left out" if self.unpaired else "",
+            f"pair {far + 1} lies far from the others, and is counted" if far is not None else "",
+        ]
+        return "; ".join(filter(None, texts))
+
+
+def face(baseline: Sequence[Measured], candidate: Sequence[Measured], *, cell: str, reader: Reader) -> Facing:
+    """Bring the runs of one cell of two sides together; where two blocks or more have both, others are left out."""
+    partners = pairs([each.run for each in baseline], [each.run for each in candidate])
+    paired = len(partners) > 1
+    base = [baseline[at] for at, _ in partners] if paired else list(baseline)
+    cand = [candidate[at] for _, at in partners] if paired else list(candidate)
+    time = _time((*base, *cand))
+    return Facing(
+        cell=cell,
+        baseline=tuple(reader.with_samples(each, time) for each in base),
+        candidate=tuple(reader.with_samples(each, time) for each in cand),
+        paired=paired,
+        unpaired=len(baseline) + len(candidate) - len(base) - len(cand),
+        time=time,
+    )
+
+
+def _time(sides: Sequence[Measured]) -> Literal["service_time", "response_time"]:
+    """Response time where all operations have one: in open loops."""
+    rows = [row for each in sides for row in each.rows.values() if row["service_time_max_ns"] is not None]
+    opened = bool(rows) and all(row["response_time_max_ns"] is not None for row in rows)
+    return "response_time" if opened else "service_time"
+
+
+def _error_ratio(rows: Sequence[Row]) -> float | None:
+    count = sum(row["count"] for row in rows)
+    return sum(row["errors"] for row in rows) / count if count else None
+
+
+def _too_few(measure: Measure) -> str:
+    needed = {"p50": "20", "p99": "1,000"}.get(measure)
+    if needed is None:
+        return "a run has no attempt that succeeded"
+    return f"a run has fewer than {needed} successful attempts, too few for its {measure}: raise load.duration_s"

@@ -1,0 +1,140 @@
+"""Runs against a baseline: what differs, what may not be compared, and a verdict for everything else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from bench.compare.cells import cells, matched
+from bench.compare.configuration import differences
+from bench.compare.facing import Facing, face
+from bench.compare.measured import Reader, measured
+from bench.compare.model import Comparison, Objection, Side
+from bench.compare.objections import KINDS, Found, objections
+from bench.compare.overall import overall
+from bench.compare.verdicts import verdicts
+from bench.errors import ConfigError, nearest
+from bench.stats.decide import MARGIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from bench.compare.model import Measure
+    from bench.results import Run
+
+_Cells: TypeAlias = "Mapping[str, tuple[Run, ...]]"
+
+MEASURES: tuple[Measure, ...] = ("p50", "p99")
+"""What is claimed unless something else is asked for."""
+
+
+def compare(
+    baseline: Sequence[Run],
+    candidates: Mapping[str, Sequence[Run]],
+    *,
+    baseline_name: str = "baseline",
+    by: str = "",
+    measures: Sequence[Measure] = MEASURES,
+    margin: float = MARGIN,
+    allow: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Comparison:
+    """A verdict per candidate, cell, operation and measure.
+
+    All verdicts on one candidate hold together with a confidence of 95 % (`stats.decide`). Runs of one block are
+    compared with each other (`stats.shift`); the samples are read once, for effect sizes, outliers, and where there is
+    one run on each side.
+
+    Args:
+        baseline: Its runs: of one cell or several, repeated or not.
+        candidates: The same of each candidate, by name.
+        baseline_name: What the baseline is called.
+        by: Key in which the sides differ on purpose, so that it tells no cells of a side apart; empty: none.
+        measures: What is claimed of each operation. Fewer claims need less evidence each.
+        margin: Ratios from 1 / (1 + margin) to 1 + margin count as equal; above 0.
+        allow: Kinds of objections to overlook, of `objections.KINDS`.
+        notes: What is known beforehand and a reader has to know.
+
+    Raises:
+        ConfigError: There is no such kind of objection, or nothing to compare.
+        ResultError: A file of a run is not whole.
+    """
+    _check(baseline, candidates, baseline_name, allow)
+    sides = {baseline_name: baseline, **candidates}
+    labelled = cells(sides, by)
+    reader = Reader(measures=measures)
+    found = {name: _facings(name, labelled[baseline_name], labelled[name], allow, reader) for name in candidates}
+    missing = [
+        note for name in candidates for note in _missing(baseline_name, labelled[baseline_name], name, labelled[name])
+    ]
+    return Comparison(
+        baseline=_side(baseline_name, baseline),
+        candidates=tuple(_side(name, runs) for name, runs in candidates.items()),
+        differences=differences(sides),
+        objections=tuple(each for facings in found.values() for facing in facings for each in facing.objections),
+        verdicts=tuple(each for name in found for each in verdicts(name, found[name], measures, margin)),
+        overall=tuple(overall(found, measures, margin)),
+        allowed=tuple(allow),
+        margin=margin,
+        notes=(*notes, *missing),
+    )
+
+
+def _check(baseline: Sequence[Run], candidates: Mapping[str, object], name: str, allow: Sequence[str]) -> None:
+    for kind in allow:
+        if kind not in KINDS:
+            raise ConfigError(f"nothing is called '{kind}'; there are {', '.join(KINDS)}{nearest(kind, KINDS)}")
+    if not baseline or not candidates or not all(candidates.values()) or name in candidates:
+        raise ConfigError("a comparison needs a baseline and another side, each with a run and a name of its own")
+
+
+def _side(name: str, runs: Sequence[Run]) -> Side:
+    return Side(
+        name=name,
+        backends=tuple(dict.fromkeys(run.key.backend for run in runs)),
+        directories=tuple(str(run.directory) for run in runs),
+        emulated=any(run.emulated for run in runs),
+    )
+
+
+def _facings(
+    name: str, baseline: _Cells, candidate: _Cells, allow: Sequence[str], reader: Reader
+) -> tuple[Facing, ...]:
+    """The cells of one candidate, each face to face with that of the baseline, and what speaks against it."""
+    facings = [
+        face(
+            [measured(run) for run in baseline[ours]],
+            [measured(run) for run in candidate[theirs]],
+            cell=ours,
+            reader=reader,
+        )
+        for ours, theirs in matched(baseline, candidate)
+    ]
+    return tuple(replace(facing, objections=_objections(facing, name, allow)) for facing in facings)
+
+
+def _missing(baseline_name: str, baseline: _Cells, name: str, candidate: _Cells) -> Iterator[str]:
+    """Cells that only one side has."""
+    pairs = matched(baseline, candidate)
+    for side, labels, used in (
+        (baseline_name, baseline, {ours for ours, _ in pairs}),
+        (name, candidate, {theirs for _, theirs in pairs}),
+    ):
+        left = [label or "its cell" for label in labels if label not in used]
+        if left:
+            yield f"Left out, as only {side} has it: {', '.join(left)}"
+
+
+def _objections(facing: Facing, candidate: str, allow: Sequence[str]) -> tuple[Objection, ...]:
+    found: dict[Found, None] = dict.fromkeys(objections(facing.baseline, facing.candidate))
+    return tuple(
+        Objection(
+            kind=each.kind,
+            candidate=candidate,
+            cell=facing.cell,
+            operation=each.operation,
+            reason=each.reason,
+            allowed=each.kind in allow,
+        )
+        for each in found
+    )

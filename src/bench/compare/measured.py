@@ -1,0 +1,153 @@
+"""The numbers of one run that a comparison needs: of its summary, and of its samples where they are needed."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from bench.model import Phase, Status
+from bench.results.run import read_table
+from bench.stats import bootstrap
+from bench.stats.histogram import Histogram, by_block
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from bench.compare.model import Measure
+    from bench.results import Run
+
+Row: TypeAlias = "dict[str, Any]"
+_COLUMNS = ("operation", "phase", "status", "intended_start_ns", "start_ns", "end_ns")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampled:
+    """The successful attempts of one operation in one run."""
+
+    times: Histogram
+    draws: Mapping[Measure, np.ndarray]
+    """By measure, logarithms of what resampled runs came to; see `stats.bootstrap`."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """One run and what is read of it."""
+
+    run: Run
+    rows: Mapping[str, Row]
+    """By operation, its row of `summary`."""
+    answers: Mapping[str, str]
+    """By operation, the digest of its answer; empty where answers were not checked."""
+    samples: Mapping[str, Sampled] = field(default_factory=dict, repr=False)
+    """By operation; see `Reader.with_samples`."""
+
+    def value(self, operation: str, measure: Measure, time: str) -> float | None:
+        """The measure of an operation, in ns or per s; None where it has none."""
+        row = self.rows.get(operation)
+        if row is None:
+            return None
+        value = row["throughput_per_s"] if measure == "throughput" else row[f"{time}_{measure}_ns"]
+        return float(value) if value is not None and value > 0 else None
+
+    def failed(self, operation: str) -> bool:
+        """It was asked, and not one attempt succeeded."""
+        row = self.rows.get(operation)
+        return row is not None and row["count"] > 0 and row["service_time_max_ns"] is None
+
+
+@dataclass(kw_only=True)
+class Reader:
+    """Reads the samples of each run once, however many sides it is compared with."""
+
+    measures: Sequence[Measure]
+    _known: dict[tuple[str, str], dict[str, Sampled]] = field(default_factory=dict)
+
+    def with_samples(self, each: Measured, time: str) -> Measured:
+        """The run with its samples, of which `time` is what is compared.
+
+        Raises:
+            ResultError: A part of the samples is not whole.
+        """
+        key = str(each.run.directory), time
+        if key not in self._known:
+            self._known[key] = sampled(each.run, self.measures, time)
+        return replace(each, samples=self._known[key])
+
+
+def measured(run: Run) -> Measured:
+    """Read the summary of a run, and the digests of its answers.
+
+    Raises:
+        ResultError: A file of it is not whole.
+    """
+    rows = run.table("summary").to_pylist() if run.has("summary") else []
+    answers = run.table("answers").select(["operation", "digest"]).to_pylist() if run.has("answers") else []
+    return Measured(
+        run=run,
+        rows={row["operation"]: row for row in rows},
+        answers={answer["operation"]: answer["digest"] for answer in answers},
+    )
+
+
+def sampled(run: Run, measures: Sequence[Measure], time: str) -> dict[str, Sampled]:
+    """The samples of a run by operation; part by part, so that its size is that of one part.
+
+    Raises:
+        ResultError: A part of the samples is not whole.
+    """
+    window = run.manifest.get("window")
+    if not run.has("samples") or not isinstance(window, dict):
+        return {}
+    found: dict[str, tuple[Histogram, ...]] = {}
+    for path in run.parts():
+        for operation, start_ns, took_ns in _times(read_table(path, "samples", _COLUMNS), time):
+            added = by_block(took_ns, _block(start_ns, window), bootstrap.BLOCKS)
+            known = found.get(operation)
+            found[operation] = tuple(map(Histogram.__add__, known, added)) if known else added
+    rng = np.random.default_rng(zlib.crc32(run.key.run_id.encode()))  # the same numbers whenever it is compared
+    return {operation: _sampled(blocks, measures, rng) for operation, blocks in found.items()}
+
+
+def _sampled(blocks: tuple[Histogram, ...], measures: Sequence[Measure], rng: np.random.Generator) -> Sampled:
+    draws = {measure: _draw(blocks, measure, rng) for measure in measures}
+    return Sampled(times=sum(blocks, Histogram(counts=np.zeros(0, dtype=np.int64))), draws=draws)
+
+
+def _draw(blocks: tuple[Histogram, ...], measure: Measure, rng: np.random.Generator) -> np.ndarray:
+    if measure == "throughput":
+        return bootstrap.log_rates(blocks, rng)
+    if measure == "mean":
+        return bootstrap.log_means(blocks, rng)
+    return bootstrap.log_quantiles(blocks, {"p50": 0.5, "p99": 0.99}[measure], rng)
+
+
+def _block(start_ns: np.ndarray, window: Mapping[str, int]) -> np.ndarray:
+    """Which stretch of the measurement interval each start falls into."""
+    duration_ns = max(window["end_ns"] - window["measure_ns"], 1)
+    block = (start_ns - window["measure_ns"]) * bootstrap.BLOCKS // duration_ns
+    return np.asarray(np.clip(block, 0, bootstrap.BLOCKS - 1))
+
+
+def _times(samples: pa.Table, time: str) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """(Operation, intended starts, times) of the successful attempts of the measurement interval."""
+    import pyarrow.compute as pc
+
+    counted = pc.and_(
+        pc.equal(samples.column("phase").cast("string"), Phase.MEASUREMENT.value),
+        pc.equal(samples.column("status").cast("string"), Status.OK.value),
+    )
+    chosen = samples.filter(counted)
+    column = chosen.column("operation").combine_chunks()
+    codes, names = np.asarray(column.indices), column.dictionary.to_pylist()
+    intended_ns = chosen.column("intended_start_ns").to_numpy()
+    from_ns = intended_ns if time == "response_time" else chosen.column("start_ns").to_numpy()
+    took_ns = chosen.column("end_ns").to_numpy() - from_ns
+    for code, name in enumerate(names):
+        mine = codes == code
+        if mine.any():
+            yield name, intended_ns[mine], took_ns[mine]

@@ -1,0 +1,141 @@
+"""One number for a candidate: the geometric mean of shifted ratios, with a penalty for what was not answered."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.compare.model import Overall
+from bench.stats.decide import Outcome, outcome_of
+from bench.stats.shift import mean_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from bench.compare.facing import Facing
+    from bench.compare.model import Measure
+    from bench.stats.shift import Shift
+
+SHIFT_NS = 10_000.0
+"""Added to both times: 10 µs, about what the way to an engine on the same machine takes, so that an operation which
+takes next to nothing does not decide by its noise."""
+PENALTY = 2.0
+"""An operation without an answer counts with so many times the highest ratio of the comparison, which is 1 at least."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """One cell of one candidate."""
+
+    shift: Shift | None
+    operations: int
+    failed: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def overall(
+    found: Mapping[str, Sequence[Facing]],
+    measures: Sequence[Measure],
+    margin: float,
+) -> Iterator[Overall]:
+    """By candidate and measure, the geometric mean over operations of (candidate + s) / (baseline + s).
+
+    Means of ratios have to be geometric (Fleming and Wallace, "How not to lie with statistics: the correct way to
+    summarize benchmark results", 1986); the shift s is that of ClickBench, smaller here as operations are. Each run
+    gives one number, the mean logarithm of its shifted times, so that what operations of one run have in common is
+    not counted as evidence several times; the interval, of 95 %, is that of `stats.shift`. It is a claim of its own,
+    beside those on operations.
+    """
+    for measure in measures:
+        worst = max([1.0, *_ratios(found, measure)])
+        for name, facings in found.items():
+            parts = [_part(facing, measure) for facing in facings]
+            yield _overall(name, measure, parts, PENALTY * worst, margin)
+
+
+def _overall(name: str, measure: Measure, parts: Sequence[_Part], penalty: float, margin: float) -> Overall:
+    known = [part for part in parts if part.shift is not None]
+    failed = tuple(operation for part in parts for operation in part.failed)
+    blank = Overall(
+        candidate=name,
+        measure=measure,
+        verdict=Outcome.NOT_COMPARABLE,
+        reason="no operation could be compared",
+        failed=failed,
+        left_out=tuple(operation for part in parts for operation in part.left_out),
+        shift_ns=0.0 if measure == "throughput" else SHIFT_NS,
+        penalty_ratio=penalty if failed else None,
+    )
+    if not known:
+        return blank
+    shift = mean_of([part.shift for part in known if part.shift], [part.operations for part in known])
+    answered = sum(part.operations for part in known)
+    size = answered + len(failed)
+    share = answered / size
+    as_time = shift.inverse if measure == "throughput" else shift
+    penalised = replace(
+        as_time,
+        log_ratio=as_time.log_ratio * share + math.log(penalty) * (1 - share),
+        error=as_time.error * share,
+    )
+    low, high = penalised.interval()
+    outcome = outcome_of(low, high, margin)
+    turned = penalised.inverse if measure == "throughput" else penalised
+    low, high = turned.interval()
+    return replace(
+        blank,
+        verdict=outcome,
+        reason=_reason(size, low, high, blank),
+        ratio=turned.ratio,
+        low=low,
+        high=high,
+        operations=size,
+    )
+
+
+def _reason(size: int, low: float, high: float, blank: Overall) -> str:
+    shifted = f" after {blank.shift_ns / 1e3:.0f} µs were added to both sides" if blank.shift_ns else ""
+    parts = [
+        f"geometric mean over {size} operation{'s' if size > 1 else ''}{shifted}, interval {low:.3f} to {high:.3f}",
+        f"without an answer, counted with {blank.penalty_ratio:.2f}: {', '.join(blank.failed)}" if blank.failed else "",
+        f"left out: {', '.join(blank.left_out)}" if blank.left_out else "",
+    ]
+    return "; ".join(filter(None, parts))
+
+
+def _part(facing: Facing, measure: Measure) -> _Part:
+    shift_ns = 0.0 if measure == "throughput" else SHIFT_NS
+    asked = _not_refused(facing)
+    failed = tuple(operation for operation in asked if facing.failed(operation))
+    logs = {
+        operation: values
+        for operation in asked
+        if not facing.against(operation, allowed=False)
+        and operation not in failed
+        and (values := facing.values(operation, measure)) is not None
+    }
+    left_out = tuple(name for name in facing.operations if name not in logs and name not in failed)
+    if not logs:
+        return _Part(shift=None, operations=0, failed=failed, left_out=left_out)
+    scores = [np.mean([np.log(np.exp(values[side]) + shift_ns) for values in logs.values()], axis=0) for side in (0, 1)]
+    within = math.hypot(*(facing.within_error(operation, measure) for operation in logs)) / len(logs)
+    return _Part(shift=facing.shift_of(*scores, within=within), operations=len(logs), failed=failed, left_out=left_out)
+
+
+def _not_refused(facing: Facing) -> tuple[str, ...]:
+    """The operations of a cell; none where an objection concerns all of them."""
+    return facing.operations if all(each.allowed or each.operation for each in facing.objections) else ()
+
+
+def _ratios(found: Mapping[str, Sequence[Facing]], measure: Measure) -> Iterator[float]:
+    """The ratios of times of all operations that could be compared."""
+    for facings in found.values():
+        for facing in facings:
+            for operation in _not_refused(facing):
+                values = None if facing.against(operation, allowed=False) else facing.values(operation, measure)
+                if values is not None:
+                    difference = float(values[1].mean() - values[0].mean())
+                    yield math.exp(-difference if measure == "throughput" else difference)

@@ -1,0 +1,64 @@
+"""Why a verdict says what it says: one sentence."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from bench.stats.decide import Outcome
+from bench.stats.shift import BETWEEN_RUNS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.compare.facing import Claim
+    from bench.compare.model import Objection
+    from bench.stats.decide import Decision
+    from bench.stats.shift import Shift
+
+
+def not_comparable(against: Sequence[Objection]) -> str:
+    """The objections that were not overlooked."""
+    return "; ".join(dict.fromkeys(f"{each.reason} ({each.kind})" for each in against if not each.allowed))
+
+
+def reason_of(claim: Claim, decision: Decision, overlooked: Sequence[Objection], margin: float) -> str:
+    """What the interval says, what it rests on, and what was overlooked."""
+    assert claim.shift is not None
+    parts = [
+        f"{_saying(decision, margin)}, {_resting(claim.shift)}",
+        _more(claim.shift, decision, margin) if decision.outcome is Outcome.CANNOT_TELL else "",
+        claim.reason,
+        *dict.fromkeys(f"overlooked: {each.reason} ({each.kind})" for each in overlooked),
+    ]
+    return "; ".join(filter(None, parts))
+
+
+def _saying(decision: Decision, margin: float) -> str:
+    interval = f"the interval {decision.low:.3f} to {decision.high:.3f}"
+    if decision.outcome is Outcome.EQUIVALENT:
+        return f"{interval} lies within the margin of {margin:.0%}"
+    if decision.outcome is Outcome.CANNOT_TELL:
+        return f"{interval} holds 1, and reaches beyond the margin of {margin:.0%}"
+    return f"{interval} does not hold 1"
+
+
+def _resting(shift: Shift) -> str:
+    if shift.design == "paired":
+        return f"from {shift.runs} pairs of runs"
+    if shift.design == "allowance":
+        return (
+            f"from one run on each side: how much runs differ is not known, and {BETWEEN_RUNS:.0%} of deviation is "
+            "allowed for; repetitions=5 measures it"
+        )
+    return "from runs that were not made in turn, so a change of the machine in between looks like a difference"
+
+
+def _more(shift: Shift, decision: Decision, margin: float) -> str:
+    """How many pairs would tell, if runs went on to vary as they did."""
+    if shift.design == "allowance":
+        return ""  # repetitions first: how much they differ is not known
+    distance = abs(shift.log_ratio)
+    reach = max(distance, math.log1p(margin) - distance)
+    needed = shift.runs_for(reach, decision.level)
+    return f"about {needed} pairs would tell" if needed and needed > shift.runs else ""

@@ -1,0 +1,138 @@
+"""What is said of one candidate, all of it decided together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bench.compare.model import Verdict
+from bench.compare.reasons import not_comparable, reason_of
+from bench.doubt import Doubt
+from bench.stats.decide import Decision, Outcome, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.compare.facing import Claim, Facing
+    from bench.compare.model import Measure, Objection
+    from bench.stats.shift import Shift
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Asked:
+    """One measure of one operation, before it is decided."""
+
+    facing: Facing
+    operation: str
+    measure: Measure
+    refused: tuple[Objection, ...]
+    overlooked: tuple[Objection, ...]
+    claim: Claim | None
+    """None where it is refused."""
+
+    @property
+    def as_time(self) -> Shift | None:
+        """The shift as if it were one of a time, of which less is better."""
+        found = self.claim.shift if self.claim else None
+        return found.inverse if found and self.measure == "throughput" else found
+
+
+def verdicts(
+    candidate: str,
+    facings: Sequence[Facing],
+    measures: Sequence[Measure],
+    margin: float,
+) -> Iterator[Verdict]:
+    """A verdict per cell, operation and measure.
+
+    Args:
+        candidate: Its name.
+        facings: Its cells, face to face with those of the baseline.
+        measures: What is claimed of each operation.
+        margin: Ratios from 1 / (1 + margin) to 1 + margin count as equal.
+    """
+    asked = [
+        _asked(facing, operation, measure)
+        for facing in facings
+        for operation in facing.operations
+        for measure in measures
+    ]
+    shifts = [each.as_time for each in asked]
+    decisions = iter(decide([shift for shift in shifts if shift is not None], margin=margin))
+    for each, shift in zip(asked, shifts, strict=True):
+        yield _verdict(candidate, each, next(decisions) if shift is not None else None, margin)
+
+
+def _asked(facing: Facing, operation: str, measure: Measure) -> _Asked:
+    refused = facing.against(operation, allowed=False)
+    return _Asked(
+        facing=facing,
+        operation=operation,
+        measure=measure,
+        refused=refused,
+        overlooked=facing.against(operation, allowed=True),
+        claim=None if refused else facing.claim(operation, measure),
+    )
+
+
+def _verdict(candidate: str, asked: _Asked, decision: Decision | None, margin: float) -> Verdict:
+    facing, operation = asked.facing, asked.operation
+    errors = facing.error_ratios(operation)
+    blank = Verdict(
+        candidate=candidate,
+        cell=facing.cell,
+        operation=operation,
+        measure=asked.measure,
+        verdict=Outcome.NOT_COMPARABLE,
+        reason=not_comparable(asked.refused),
+        time=facing.time,
+        baseline_error_ratio=errors[0],
+        candidate_error_ratio=errors[1],
+        warnings=facing.warnings(operation),
+    )
+    if asked.claim is None:
+        return blank
+    if decision is None or asked.claim.shift is None:
+        outcome = Outcome.NOT_COMPARABLE if asked.claim.failed else Outcome.CANNOT_TELL
+        return replace(blank, verdict=outcome, reason=asked.claim.reason)
+    if asked.measure == "throughput":
+        decision = replace(decision, low=1 / decision.high, high=1 / decision.low)
+    return _measured(_decided(blank, asked, asked.claim.shift, decision, margin), asked.claim, facing)
+
+
+def _decided(blank: Verdict, asked: _Asked, shift: Shift, decision: Decision, margin: float) -> Verdict:
+    assert asked.claim is not None
+    return replace(
+        blank,
+        verdict=decision.outcome,
+        reason=reason_of(asked.claim, decision, asked.overlooked, margin),
+        ratio=shift.ratio,
+        low=decision.low,
+        high=decision.high,
+        level=decision.level,
+        runs=shift.runs,
+        paired=shift.design == "paired",
+        warnings=(*blank.warnings, *([Doubt.SMALL_EFFECT] if _small(shift, decision, margin) else [])),
+    )
+
+
+def _measured(verdict: Verdict, claim: Claim, facing: Facing) -> Verdict:
+    """With what was measured on either side."""
+    effect = facing.effect(claim.operation)
+    return replace(
+        verdict,
+        baseline_value=claim.baseline_value,
+        candidate_value=claim.candidate_value,
+        baseline_low=claim.baseline_interval[0],
+        baseline_high=claim.baseline_interval[1],
+        candidate_low=claim.candidate_interval[0],
+        candidate_high=claim.candidate_interval[1],
+        superiority_ratio=effect.superiority_ratio,
+        baseline_outliers=effect.baseline_outliers,
+        candidate_outliers=effect.candidate_outliers,
+    )
+
+
+def _small(shift: Shift, decision: Decision, margin: float) -> bool:
+    """It surely differs, and by less than the margin."""
+    return (decision.high < 1 or decision.low > 1) and 1 / (1 + margin) <= shift.ratio <= 1 + margin

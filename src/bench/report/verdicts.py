@@ -1,0 +1,178 @@
+"""The page of a comparison, for the terminal and as Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.compare import Outcome
+from bench.report.page import Grid, Page
+from bench.report.texts import EMULATED, NULL, ms, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bench.compare import Comparison, GateResult, Overall, Verdict
+
+SHOWN_DIFFERENCES = 40
+SHOWN_CHARACTERS = 60
+
+
+def comparison_page(comparison: Comparison, gates: Sequence[GateResult] = ()) -> Page:
+    """What there is to say about a comparison: what differs first, then the verdicts."""
+    sides = (comparison.baseline, *comparison.candidates)
+    emulated = EMULATED if any(side.emulated for side in sides) else ""
+    overlooked = dict.fromkeys(each.kind for each in comparison.objections if each.allowed)
+    mark = f" (overlooked: {', '.join(overlooked)})" if overlooked else ""
+    names = ", ".join(side.name for side in comparison.candidates)
+    return Page(
+        title=f"{names} against {comparison.baseline.name}{emulated}{mark}",
+        lines=tuple(
+            line
+            for each in comparison.overall
+            if each.measure == _first(comparison)
+            for line in (_sentence(each, comparison), _operations(each, comparison))
+        ),
+        grids=(*_differences(comparison), *_verdicts(comparison), *_overall(comparison.overall), *_gates(gates)),
+        notes=tuple(_notes(comparison)),
+    )
+
+
+def _first(comparison: Comparison) -> str:
+    return comparison.overall[0].measure if comparison.overall else ""
+
+
+def _sentence(each: Overall, comparison: Comparison) -> str:
+    base, said = comparison.baseline.name, each.verdict
+    if each.ratio is None or each.low is None or each.high is None:
+        return f"{each.candidate} and {base} cannot be compared: {each.reason}."
+    interval = f"{each.measure} {each.ratio:.3f} of the baseline's in all, {each.low:.3f} to {each.high:.3f}"
+    if said is Outcome.CANNOT_TELL:
+        return f"Whether {each.candidate} is faster or slower than {base} cannot be told ({interval})."
+    if said is Outcome.EQUIVALENT:
+        return f"{each.candidate} is equivalent to {base} within {comparison.margin:.0%} ({interval})."
+    return f"{each.candidate} is {said} than {base} ({interval})."
+
+
+def _operations(overall: Overall, comparison: Comparison) -> str:
+    """Which operations have which verdict."""
+    found: dict[str, list[str]] = {}
+    for each in comparison.of(overall.candidate):
+        if each.measure == overall.measure:
+            found.setdefault(each.verdict.value, []).append(f"{each.cell} {each.operation}".strip())
+    said = [f"{verdict}: {', '.join(places)}" for verdict, places in found.items()]
+    return f"By operation, {'; '.join(said)}." if said else "No operation is asked on both sides."
+
+
+def _differences(comparison: Comparison) -> list[Grid]:
+    shown = comparison.differences[:SHOWN_DIFFERENCES]
+    if not shown:
+        return []
+    names = [side.name for side in (comparison.baseline, *comparison.candidates)]
+    rows = [(each.key, *(_cut(dict(each.values)[name]) for name in names)) for each in shown]
+    more = len(comparison.differences) - len(shown)
+    title = "What differs" + (f" (the first {len(shown)} keys; {more} more in --json)" if more else "")
+    return [Grid(title=title, header=("key", *names), rows=tuple(rows), left=1 + len(names))]
+
+
+def _verdicts(comparison: Comparison) -> list[Grid]:
+    return [
+        _table(side.name, comparison.of(side.name), several=len(comparison.candidates) > 1)
+        for side in comparison.candidates
+        if comparison.of(side.name)
+    ]
+
+
+def _table(name: str, verdicts: Sequence[Verdict], *, several: bool) -> Grid:
+    labelled = any(each.cell for each in verdicts)
+    rows = tuple(
+        (
+            *([each.cell] if labelled else []),
+            each.operation,
+            each.measure,
+            each.verdict.value,
+            ratio(each.ratio),
+            interval(each.low, each.high),
+            _value(each, each.baseline_value),
+            _value(each, each.candidate_value),
+            _percent(each.superiority_ratio),
+            str(each.runs) if each.runs else NULL,
+        )
+        for each in verdicts
+    )
+    header = ("operation", "measure", "verdict", "ratio", "interval", "baseline", "candidate", "wins", "runs")
+    title = f"Verdicts on {name}" if several else "Verdicts"
+    return Grid(title=title, header=(*(["cell"] if labelled else []), *header), rows=rows, left=4 if labelled else 3)
+
+
+def _overall(overall: Sequence[Overall]) -> list[Grid]:
+    rows = tuple(
+        (
+            each.candidate,
+            each.measure,
+            each.verdict.value,
+            ratio(each.ratio),
+            interval(each.low, each.high),
+            each.reason,
+        )
+        for each in overall
+    )
+    header = ("candidate", "measure", "verdict", "ratio", "interval", "how")
+    return [Grid(title="In all", header=header, rows=rows, left=6)] if rows else []
+
+
+def _gates(gates: Sequence[GateResult]) -> list[Grid]:
+    labelled = any(each.cell for each in gates)
+    rows = tuple(
+        (each.gate, each.outcome, each.candidate, *([each.cell] if labelled else []), each.operation, each.reason)
+        for each in sorted(gates, key=lambda each: ("missed", "cannot tell", "met").index(each.outcome))
+    )
+    header = ("gate", "outcome", "candidate", *(["cell"] if labelled else []), "operation", "why")
+    return [Grid(title="Gates", header=header, rows=rows, left=len(header))] if rows else []
+
+
+def _notes(comparison: Comparison) -> Iterable[str]:
+    yield from comparison.notes
+    reasons: dict[tuple[str, str, str], list[str]] = {}
+    for each in comparison.verdicts:
+        where = f"{each.cell} {each.operation}".strip()
+        reasons.setdefault((each.candidate, each.verdict.value, each.reason), []).append(f"{where} {each.measure}")
+    several = len(comparison.candidates) > 1
+    for (candidate, verdict, reason), places in reasons.items():
+        who = f"{candidate}, " if several else ""
+        mark = "Warning: " if verdict == Outcome.NOT_COMPARABLE else ""
+        yield f"{mark}{who}{', '.join(places)}: {verdict}; {reason}."
+    doubts: dict[str, list[str]] = {}
+    for each in comparison.verdicts:
+        for doubt in each.warnings:
+            doubts.setdefault(str(doubt), []).append(each.operation)
+    for doubt, places in doubts.items():
+        yield f"Warning: {doubt} ({', '.join(dict.fromkeys(places))})"
+    yield (
+        "Ratio: candidate / baseline; of times below 1 is faster, of the throughput above 1. All verdicts on one "
+        "candidate hold together with 95 % confidence. Wins: how often an attempt on the candidate takes less time "
+        "than one on the baseline."
+    )
+
+
+def ratio(value: float | None) -> str:
+    """A ratio to three places."""
+    return NULL if value is None else f"{value:.3f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """The bounds of a ratio."""
+    return NULL if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _value(verdict: Verdict, value: float | None) -> str:
+    if value is None:
+        return NULL
+    return f"{number(value)} per s" if verdict.measure == "throughput" else f"{ms(value)} ms"
+
+
+def _percent(value: float | None) -> str:
+    return NULL if value is None else f"{value:.0%}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
