@@ -10,9 +10,9 @@ from bench.price import HourlyPrice, Usage
 from bench.report.html import html, write_page
 from bench.report.html.render import LIMIT_BYTES
 from bench.report.texts import NULL, ms, number
-from bench.results import Ledger, open_results, open_run
+from bench.results import Ledger, RunWriter, open_results, open_run
 from bench.results.ledger import CellStatus
-from bench.results.manifest import FILE_NAME, RunStatus
+from bench.results.manifest import FILE_NAME, RunKey, RunStatus
 
 
 def page_of(*directories):
@@ -75,6 +75,16 @@ def test_repetitions_are_one_cell_with_the_median_and_each_of_them(tmp_path):
     assert [cell["text"] for cell in found.table("cells")["rows"][0][1:3]] == ["0_duckdb", "3 × done"]
 
 
+def test_the_answer_is_the_verdict_with_its_interval_and_the_count_of_operations(sweep):
+    found = page_of(sweep)
+    assert re.search(
+        r"sqlite is slower than duckdb: its median time is (1.9|2)\d* times as long \(95 % interval 1", found.text
+    )
+    assert "sqlite against duckdb, operation by operation: 2 slower." in found.text
+    verdicts = found.table("verdicts")
+    assert [row[3]["text"] for row in verdicts["rows"] if row[2]["text"] == "p50"] == ["slower"] * 3
+
+
 # ---- what is shown, and when ----------------------------------------------------------------------------------------
 
 
@@ -103,6 +113,22 @@ def test_rates_make_a_curve_and_clients_a_scaling(tmp_path):
     scaling = page_of(make_sweep(tmp_path / "clients", clients))
     assert "scaling" in scaling.sections
     assert "With 4 clients, duckdb ends most operations" in scaling.text
+
+
+def test_a_search_shows_its_steps_and_its_conclusion_though_it_has_no_summary(tmp_path):
+    config, steps = {"workload": {"operations": [{"name": "read"}, {"name": "write"}]}}, []
+    for at, rate in enumerate((500, 1_000, 2_000)):
+        folder = f"steps/{at:02d}_{rate}_per_s"
+        make_run(tmp_path / "run" / folder, open_loop=True, samples=4 * rate, config=config)
+        steps.append({"directory": folder, "rate_per_s": rate, "throughput_per_s": float(rate), "met": rate < 2_000})
+    search = {"reason": "the client was the limit", "rate_per_s": None, "steps": steps, "objective": {"p99_ms": 5}}
+    key = RunKey(run_id="r", backend="duckdb", dataset="tiny", workload="points", load="find_max")
+    RunWriter(tmp_path / "run", key, {"search": search, "config": config}).finish(RunStatus.DONE)
+    found = page_of(tmp_path / "run")
+    assert "duckdb: the client was the limit." in found.text
+    assert found.sections[0] == "load-curve"
+    rates = next(table for table in found.tables if table["header"][0] == "asked per s")
+    assert [row[-1]["text"] for row in rates["rows"]][-1].startswith("objective missed")
 
 
 def test_what_did_not_end_well_stands_at_the_top(tmp_path):

@@ -62,7 +62,7 @@ def _nothing(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> str:
 
 
 def _document(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> Document:
-    from bench.report.html.answer import answer, caveats
+    from bench.report.html.answer import answer, by_operation, caveats
     from bench.report.html.document import Document
     from bench.report.html.judged import comparisons
 
@@ -71,6 +71,7 @@ def _document(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> Document
     return Document(
         title=_title(results, cells),
         answer=answer(cells, compared),
+        details=tuple(by_operation(compared)),
         caveats=(*caveats(cells), *others),
         facts=_facts(results, cells),
         sections=tuple(_sections(cells, compared, others)),
@@ -103,7 +104,7 @@ def _sections(cells: Sequence[Cell], compared: Mapping[str, Comparison], others:
         spread.spread_section(cells),
         over_time.over_time_section(cells),
         engine.engine_section(cells),
-        doubts.doubts_section(cells, others),
+        doubts.doubts_section(cells, compared, others),
         figures.cells_section(cells),
         plans.plans_section(cells),
         settings.settings_section(cells),

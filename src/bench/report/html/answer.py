@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bench.compare import Comparison, Overall
+from bench.compare import Comparison, Outcome, Overall
 from bench.report.html import load_curve, scaling, verdicts
 from bench.report.html.cells import Cell, measure, middle
 from bench.report.html.doubts import doubted
@@ -42,13 +42,28 @@ def caveats(cells: Sequence[Cell]) -> Iterator[str]:
         yield f"Doubts about some numbers: {', '.join(doubts)}; what each means, and what to do, stands under Warnings."
 
 
+def by_operation(comparisons: Mapping[str, Comparison]) -> Iterator[str]:
+    """How many operations have which verdict, for that in all hides those that differ."""
+    for name, comparison in comparisons.items():
+        where = f" on {name}" if len(comparisons) > 1 else ""
+        for side in comparison.candidates:
+            mine = [each for each in comparison.overall if each.candidate == side.name]
+            measure = _first(mine).measure if mine else ""
+            said = [each.verdict for each in comparison.of(side.name) if each.measure == measure]
+            if len(said) > 1:
+                counts = ", ".join(f"{said.count(each)} {each}" for each in Outcome if each in said)
+                yield f"{side.name} against {comparison.baseline.name}{where}, operation by operation: {counts}."
+
+
 def _compared(comparisons: Mapping[str, Comparison]) -> Iterator[str]:
     several = len(comparisons) > 1
     for name, comparison in comparisons.items():
         for side in comparison.candidates:
             mine = [each for each in comparison.overall if each.candidate == side.name]
             if mine:
-                yield verdicts.sentence(name if several else "", _first(mine), comparison.baseline.name)
+                objection = next((each.reason for each in comparison.objections if each.candidate == side.name), "")
+                question = name if several else ""
+                yield verdicts.sentence(_first(mine), comparison.baseline.name, question=question, objection=objection)
 
 
 def _first(overall: Sequence[Overall]) -> Overall:

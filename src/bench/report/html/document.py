@@ -112,6 +112,8 @@ class Document:
     title: str
     answer: str
     """The answer, in one sentence."""
+    details: tuple[str, ...]
+    """What the answer leaves out for brevity."""
     caveats: tuple[str, ...]
     """What a reader has to know before believing the answer."""
     facts: Mapping[str, str]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from bench.compare import Comparison
 from bench.doubt import Doubt
 from bench.report.html.cells import Cell
 from bench.report.html.document import Column, Section, Table, Value
@@ -12,24 +13,25 @@ from bench.report.texts import of, short
 MAX_NAMED = 6
 
 
-def doubts_section(cells: Sequence[Cell], others: Sequence[str]) -> Section | None:
+def doubts_section(cells: Sequence[Cell], compared: Mapping[str, Comparison], others: Sequence[str]) -> Section | None:
     """All warnings; None where there are none.
 
     Args:
         cells: Of the report.
+        compared: Of them; a comparison has doubts of its own.
         others: Sentences that concern no cell that could be read.
     """
     rows = [
         *_of_summaries(cells),
+        *_of_verdicts(cells, compared),
         *_of_manifests(cells),
         *_errors(cells),
         *(("unreadable", "", "", text) for text in others),
     ]
     if not rows:
         return None
-    columns = tuple(
-        Column(name=name, number=False) for name in ("warning", "cells", "operations", "meaning and remedy")
-    )
+    names = ("warning", "cells", "operations", "meaning and remedy")
+    columns = tuple(Column(name=name, number=False, wide=name == names[-1]) for name in names)
     table = Table(
         caption="Warnings and remedies",
         columns=columns,
@@ -57,10 +59,28 @@ def _of_summaries(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str, str]]:
     for doubt in doubted(cells):
         mine = [(cell, [row["operation"] for row in cell.rows if doubt in row["warnings"]]) for cell in cells]
         concerned = {cell.label: list(dict.fromkeys(names)) for cell, names in mine if names}
-        all_of = all(len(names) == len(cell.operations) for cell, names in mine if names)
+        all_of = all(len(set(names)) == len(cell.operations) for cell, names in mine if names)
         operations = list(dict.fromkeys(name for names in concerned.values() for name in names))
-        remedy = Doubt(doubt).remedy if doubt in set(Doubt) else "a later version of this tool knows it"
-        yield doubt, _named(list(concerned)), "all" if all_of and len(operations) > 1 else _named(operations), remedy
+        told = "all" if all_of and len(operations) > 1 else _named(operations)
+        yield doubt, _named(list(concerned)), told, _remedy(doubt)
+
+
+def _of_verdicts(cells: Sequence[Cell], compared: Mapping[str, Comparison]) -> Iterator[tuple[str, str, str, str]]:
+    """Those that stand in no summary, as they arose in comparing."""
+    known = set(doubted(cells))
+    found: dict[str, dict[tuple[str, str], None]] = {}
+    for comparison in compared.values():
+        for verdict in comparison.verdicts:
+            for doubt in map(str, verdict.warnings):
+                if doubt not in known:
+                    found.setdefault(doubt, {})[(verdict.candidate, verdict.operation)] = None
+    for doubt, places in found.items():
+        candidates, operations = (list(dict.fromkeys(place[at] for place in places)) for at in (0, 1))
+        yield doubt, _named(candidates), _named(operations), _remedy(doubt)
+
+
+def _remedy(doubt: str) -> str:
+    return Doubt(doubt).remedy if doubt in set(Doubt) else "a later version of this tool knows it"
 
 
 def _of_manifests(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str, str]]:

@@ -277,7 +277,8 @@ def _tail_text(group: Sequence[Cell], operation: str) -> str:
         if rows:
             kind = measure(rows)
             p50, p99 = (middle([row[f"{kind}_{name}_ns"] for row in rows]) for name in ("p50", "p99"))
-            parts.append(f"{cell.label}: median {ms(p50)} ms, p99 {ms(p99)} ms")
+            known = [f"{name} {ms(value)} ms" for name, value in (("median", p50), ("p99", p99)) if value is not None]
+            parts.append(f"{cell.label}: {', '.join(known) or 'too few samples for a median'}")
     return f"{operation}. " + "; ".join(parts) + "."
 
 

@@ -35,7 +35,7 @@ def verdicts_section(comparisons: Mapping[str, Comparison]) -> Section | None:
         if not comparison.verdicts:
             continue
         blocks += [Heading(title=name)] if len(comparisons) > 1 else []
-        blocks += [_table(name, comparison), *_charts(comparison)]
+        blocks += [*_charts(comparison), _table(name, comparison)]
         notes += comparison.notes
         if comparison.allowed:
             notes.append(f"Overlooked because it was asked for (--allow): {', '.join(comparison.allowed)}.")
@@ -50,14 +50,21 @@ def verdicts_section(comparisons: Mapping[str, Comparison]) -> Section | None:
     return Section(name="verdicts", title="Verdicts", lines=lines, blocks=tuple(blocks))
 
 
-def sentence(question: str, overall: Overall, baseline: str) -> str:
-    """What is said of one candidate in all."""
+def sentence(overall: Overall, baseline: str, *, question: str = "", objection: str = "") -> str:
+    """What is said of one candidate in all.
+
+    Args:
+        overall: The verdict.
+        baseline: What the other side is called.
+        question: What was asked, where it has to be told apart.
+        objection: Why the two may not be compared, if they may not.
+    """
     where, interval = (f" on {question}" if question else ""), ""
     if overall.ratio is not None:
         known = overall.low is not None and overall.high is not None
         interval = f" (95 % interval {overall.low:.3g} to {overall.high:.3g})" if known else ""
         interval = f": its {_measured(overall.measure, overall.ratio)}{interval}"
-    reason = overall.reason.rstrip(".")
+    reason = (objection or overall.reason).rstrip(".")
     told = {
         Outcome.FASTER: f"{overall.candidate} is faster than {baseline}{where}{interval}",
         Outcome.SLOWER: f"{overall.candidate} is slower than {baseline}{where}{interval}",
