@@ -53,7 +53,9 @@ def write_page(results: Sequence[Run | Sweep], path: Path) -> Path:
 
 
 def _nothing(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> str:
-    told = next((f": {message}" for cell in cells for _, message in cell.states if message), "")
+    from bench.report.texts import short
+
+    told = next((f": {short(message)}" for cell in cells for _, message in cell.states if message), "")
     places = ", ".join(str(result.directory) for result in results)
     states = ", ".join(dict.fromkeys(status for cell in cells for status, _ in cell.states)) or "empty"
     return (
