@@ -22,7 +22,7 @@ VERBS: Mapping[str, str] = {
     "list": "name the groups, their options, and what each is for",
     "resume": "run what is missing or failed in the directory of a sweep or run",
     "enrich": "add to finished runs what their engine tells only hours later",
-    "report": "print the results in a directory as a table, JSON or Markdown",
+    "report": "print the results in a directory as a table, JSON or Markdown, or write them as one HTML page",
     "compare": "say of each operation whether a candidate is faster than the baseline, slower or equivalent",
     "history": "show an operation across dates and versions, and where its level changed",
 }

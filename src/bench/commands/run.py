@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.commands.shell import Shell, composing_parser, say
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.budget import Spending
     from bench.cell import CellOutcome
     from bench.config import Sources
     from bench.plan import Plan, RunConfig
+    from bench.results import Run, Sweep
 
 FAILED = 1
 
@@ -97,6 +99,7 @@ def conclude(directory: Path) -> int:
     from rich.console import Console
 
     from bench.report import show
+    from bench.report.html import PAGE_NAME
     from bench.results import Run, open_results
 
     results = open_results(directory)
@@ -110,13 +113,28 @@ def conclude(directory: Path) -> int:
     else:
         states = [entry.status.value for entry in results.cells.values()]
     say(f"results: {place}")
+    draw(results)
     if all(state == "done" for state in states):
-        say(f"next: bench report {place} --format markdown, or query {place}/**/samples/*.parquet with DuckDB")
+        say(f"next: open {place}/{PAGE_NAME}, or query {place}/**/samples/*.parquet with DuckDB")
         return 0
     missing = sum(state != "done" for state in states)
     what = "this run" if isinstance(results, Run) else f"{missing} of {len(states)} cells"
     say(f"next: bench resume {place} runs {what} again")
     return FAILED
+
+
+def draw(results: Run | Sweep) -> None:
+    """Write the page beside the results; that there is none must not make what was measured look failed."""
+    from bench.report.html import PAGE_NAME, write_page
+
+    try:
+        path = write_page([results], results.directory / PAGE_NAME)
+    except BenchError as error:
+        say(f"no page: {error}")
+    except Exception as error:  # noqa: BLE001  # the results are whole, and `bench report` shows the trace
+        say(f"no page: unexpected {type(error).__name__}: {error}; `bench report --format html` tells more")
+    else:
+        say(f"page: {_place(path)}")
 
 
 def _place(directory: Path) -> Path:

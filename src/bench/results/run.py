@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SAMPLES_FOLDER = "samples"
 SQL_FOLDER = "sql"
 PLANS_FOLDER = "plans"
+PAGE_NAME = "report.html"
 STEPS_FOLDER = "steps"
 """Holds the runs of which a search is made up."""
 WRITTEN_ONLY_HERE = (
@@ -344,8 +345,8 @@ def _make_room(directory: Path, *, replace: bool) -> None:
     (directory / FILE_NAME).unlink()
     for folder in (SAMPLES_FOLDER, SQL_FOLDER, PLANS_FOLDER):
         shutil.rmtree(directory / folder, ignore_errors=True)
-    for name in SCHEMAS:
-        (directory / f"{name}.parquet").unlink(missing_ok=True)
+    for name in (*(f"{table}.parquet" for table in SCHEMAS), PAGE_NAME):
+        (directory / name).unlink(missing_ok=True)
 
 
 def _is_done(manifest: Path) -> bool:

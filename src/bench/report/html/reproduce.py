@@ -1,0 +1,84 @@
+"""The command that does it all again, and what it was done with."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from itertools import product
+from math import prod
+from typing import Any
+
+from bench.report.html.cells import Cell
+from bench.report.html.document import Block, Section, Text
+
+LOCAL = ("home=", "outputs=")
+MAX_COMMANDS = 40
+
+
+def reproduce_section(cells: Sequence[Cell]) -> Section | None:
+    """One command where the cells are a product of choices, else one for each; None where it is not known."""
+    requests = {cell: _request(cell) for cell in cells}
+    known = {cell: request for cell, request in requests.items() if request}
+    if not known:
+        return None
+    words = [_words(request) for request in known.values()]
+    commands = [_command(each) for each in words]
+    together = _together(words)
+    shown = [together] if together else commands[:MAX_COMMANDS]
+    repetitions = max(len(cell.states) for cell in cells)
+    if repetitions > 1 and not any("repetitions=" in text for text in shown):
+        shown = [f"{text} repetitions={repetitions}" for text in shown]
+    blocks: list[Block] = [Text(title="Command", content="\n".join(shown))]
+    return Section(name="reproduce", title="How to reproduce", lines=_lines(tuple(known)), blocks=tuple(blocks))
+
+
+def _lines(cells: Sequence[Cell]) -> tuple[str, ...]:
+    run = next(cell.first for cell in cells if cell.first)
+    facts = run.manifest.get("versions") or {}
+    commit = run.manifest.get("git_commit")
+    told = f"bench {facts.get('bench', '')}" + (f", commit {commit}" if commit else "")
+    dirty = " with local changes (+)" if str(commit or "").endswith("+") else ""
+    return (
+        f"With {told}{dirty} and the configuration above. Every stream of random values comes from the seed, so the "
+        "questions and their values are the same; secrets come from the environment.",
+    )
+
+
+def _request(cell: Cell) -> dict[str, Any] | None:
+    """What the cell was composed from."""
+    if not cell.first:
+        return None
+    try:
+        found = json.loads((cell.first.directory / ".hydra" / "request.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("overrides"), list) else None
+
+
+def _words(request: dict[str, Any]) -> list[str]:
+    """The words of the command, without what concerns this machine only."""
+    plain = [str(word).removeprefix("++") for word in request["overrides"]]
+    extra = [word for directory in request.get("extra", []) for word in ("--config-dir", str(directory))]
+    return extra + [word for word in plain if not word.startswith(LOCAL)]
+
+
+def _command(words: Sequence[str]) -> str:
+    return shlex.join(["bench", *words])
+
+
+def _together(words: Sequence[Sequence[str]]) -> str:
+    """One sweep that gives exactly these cells; empty where there is none."""
+    if len(words) < 2:
+        return ""
+    keys = [word.partition("=")[0] for word in words[0]]
+    if any([word.partition("=")[0] for word in each] != keys for each in words):
+        return ""
+    choices = [list(dict.fromkeys(each[at] for each in words)) for at in range(len(keys))]
+    if prod(map(len, choices)) != len(words) or {tuple(each) for each in words} != set(product(*choices)):
+        return ""
+    merged = [
+        several[0] if len(several) == 1 else f"{key}={','.join(word.partition('=')[2] for word in several)}"
+        for key, several in zip(keys, choices, strict=True)
+    ]
+    return f"{_command(merged)} -m"
