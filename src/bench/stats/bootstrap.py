@@ -16,12 +16,11 @@ import numpy as np
 from bench.stats.histogram import Histogram
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 BLOCKS = 50
 """Stretches of time into which a run is cut: long against what attempts have in common, and enough to draw from."""
 RESAMPLES = 1_000
-_AT_ONCE = 100
 
 
 def log_quantiles(
@@ -39,27 +38,23 @@ def log_quantiles(
         ValueError: No block has a value.
     """
     counts, values = _stacked(blocks)
-    found = []
-    for drawn in _draws(len(blocks), rng, resamples):
-        cumulated = np.cumsum(drawn @ counts, axis=1, dtype=np.float64)
-        ranks = np.ceil(cumulated[:, -1:] * q - 1e-9)
-        found.append(values[np.argmax(cumulated >= np.maximum(ranks, 1), axis=1)])
-    return np.asarray(np.log(np.concatenate(found)))
+    up_to = np.cumsum(counts.T, axis=0, dtype=np.float64)  # of each bin, how many values each block has up to it
+    return np.asarray(np.log(values[_bins_at(q, _draws(len(blocks), rng, resamples), up_to)]))
 
 
 def log_means(blocks: Sequence[Histogram], rng: np.random.Generator, resamples: int = RESAMPLES) -> np.ndarray:
     """The same of the mean."""
     counts, values = _stacked(blocks)
     sizes, sums = counts.sum(axis=1), counts @ values
-    found = [(drawn @ sums) / np.maximum(drawn @ sizes, 1) for drawn in _draws(len(blocks), rng, resamples)]
-    return np.asarray(np.log(np.concatenate(found)))
+    drawn = _draws(len(blocks), rng, resamples)
+    return np.asarray(np.log((drawn @ sums) / np.maximum(drawn @ sizes, 1)))
 
 
 def log_rates(blocks: Sequence[Histogram], rng: np.random.Generator, resamples: int = RESAMPLES) -> np.ndarray:
     """The same of the number of attempts per block, which is the throughput but for a factor."""
     sizes = _stacked(blocks)[0].sum(axis=1)
-    found = [drawn @ sizes / len(blocks) for drawn in _draws(len(blocks), rng, resamples)]
-    return np.asarray(np.log(np.maximum(np.concatenate(found), 1e-9)))
+    rates = _draws(len(blocks), rng, resamples) @ sizes / len(blocks)
+    return np.asarray(np.log(np.maximum(rates, 1e-9)))
 
 
 def hierarchical(runs: Sequence[np.ndarray], rng: np.random.Generator, *, level: float = 0.95) -> tuple[float, float]:
@@ -82,11 +77,26 @@ def hierarchical(runs: Sequence[np.ndarray], rng: np.random.Generator, *, level:
     return float(np.exp(low)), float(np.exp(high))
 
 
-def _draws(blocks: int, rng: np.random.Generator, resamples: int) -> Iterator[np.ndarray]:
-    """How often each block is drawn, shape (some resamples, blocks); a few at a time, so that memory is bounded."""
-    for done in range(0, resamples, _AT_ONCE):
-        size = min(_AT_ONCE, resamples - done)
-        yield rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=size).astype(np.float32)
+def _draws(blocks: int, rng: np.random.Generator, resamples: int) -> np.ndarray:
+    """How often each block is drawn, shape (resamples, blocks)."""
+    return rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=resamples).astype(np.float64)
+
+
+def _bins_at(q: float, drawn: np.ndarray, up_to: np.ndarray) -> np.ndarray:
+    """The bin in which the quantile of each resample lies, by bisection of all at once: no resample is ever summed up.
+
+    Args:
+        q: Above 0 and below 1.
+        drawn: How often each block is drawn, shape (resamples, blocks).
+        up_to: Values up to each bin, shape (bins, blocks).
+    """
+    ranks = np.maximum(np.ceil(drawn @ up_to[-1] * q - 1e-9), 1)
+    low, high = np.zeros(len(drawn), dtype=np.intp), np.full(len(drawn), len(up_to) - 1)
+    while (low < high).any():
+        middle = (low + high) // 2
+        reached = np.einsum("ij,ij->i", drawn, up_to[middle]) >= ranks
+        low, high = np.where(reached, low, middle + 1), np.where(reached, middle, high)
+    return low
 
 
 def _stacked(blocks: Sequence[Histogram]) -> tuple[np.ndarray, np.ndarray]:
