@@ -16,6 +16,7 @@ from bench import environment, observe, prepare, stats, verify
 from bench.client_verdict import ClientVerdict
 from bench.collect import Collector
 from bench.doubt import Doubt
+from bench.drive import NS_PER_S, Assignment, Window
 from bench.errors import BenchError, RunError
 from bench.executors.local import CANCEL, Batch, Finished, LocalExecutor
 from bench.interrupt import HeldInterrupt
@@ -25,7 +26,6 @@ from bench.plan import Plan, RunConfig, question_hash
 from bench.redact import redact_text
 from bench.results import RunWriter, new_run_id, open_run, summary
 from bench.results.manifest import RunKey, Stage
-from bench.run import NS_PER_S, Assignment, Window
 
 if TYPE_CHECKING:
     from bench.backends.base import Backend, Database

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Self
 
+from bench.drive import NS_PER_S, Assignment, Crew, Window
 from bench.errors import BenchError, RunError
 from bench.executors.vitals import Vitals, WorkerFacts
 from bench.model import Phase
 from bench.record import Chunk, KnownError
-from bench.run import NS_PER_S, Assignment, Crew, Window
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
