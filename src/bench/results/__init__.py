@@ -4,6 +4,7 @@ from bench.results.ledger import LEDGER_NAME, CellStatus, Entry, Ledger, done_ha
 from bench.results.manifest import RunKey, RunStatus, Stage
 from bench.results.run import STEPS_FOLDER, Run, RunWriter, fail_run, new_run_id, open_run
 from bench.results.spending import spent
+from bench.results.survey import Survey, survey
 from bench.results.sweep import (
     CELLS_NAME,
     Sweep,
@@ -27,6 +28,7 @@ __all__ = [
     "RunStatus",
     "RunWriter",
     "Stage",
+    "Survey",
     "Sweep",
     "done_hashes",
     "fail_run",
@@ -40,5 +42,6 @@ __all__ = [
     "read_ledger",
     "spent",
     "states",
+    "survey",
     "write_cells",
 ]
