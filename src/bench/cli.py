@@ -23,6 +23,7 @@ VERBS: Mapping[str, str] = {
     "resume": "run what is missing or failed in the directory of a sweep or run",
     "enrich": "add to finished runs what their engine tells only hours later",
     "report": "print the results in a directory as a table, JSON or Markdown",
+    "query": "ask the results of many runs in SQL; a table, CSV, JSON, Markdown or Parquet",
 }
 
 HELP = """\

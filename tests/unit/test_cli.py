@@ -48,7 +48,7 @@ def test_every_verb_helps(command, verb):
     [
         (
             ["reprt"],
-            "there are run, plan, doctor, list, resume, enrich, report; did you mean 'report'?",
+            "there are run, plan, doctor, list, resume, enrich, report, query; did you mean 'report'?",
         ),
         (["--multirn"], "there is no flag '--multirn'"),
         (["plan", "--chek"], "did you mean '--check'?"),
@@ -56,6 +56,12 @@ def test_every_verb_helps(command, verb):
         (["resume"], "DIR"),
         (["resume", "nowhere"], "there is no directory 'nowhere'"),
         (["report", "nowhere"], "there is no directory 'nowhere'"),
+        (["report", "."], ". is not a results directory: it has no manifest.json"),
+        (["query"], "SQL"),
+        (["query", "select 1", "nowhere"], "nowhere is not a directory; give the directory of a run"),
+        (["query", "select 1", "."], ". is not a results directory: it has no manifest.json"),
+        (["query", "select 1", ".", "--format", "xml"], "'xml'"),
+        (["query", "select 1", ".", "--output", "no/such.csv"], "there is no directory 'no'"),
         (["list", "lod"], "did you mean 'load'?"),
         (["list", "load", "clozed"], "did you mean 'closed'?"),
         (["--config-dir", "nowhere"], "there is no directory 'nowhere'"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from bench.errors import ResultError
+from bench.errors import NoResultsError, ResultError
 from bench.results.ledger import LEDGER_NAME, Entry, read_ledger, states
 from bench.results.manifest import FILE_NAME
 from bench.results.run import STEPS_FOLDER, Run, open_run, read_table, write_parquet
@@ -129,7 +129,7 @@ def latest(outputs: Path) -> Path:
     """The run or sweep below `outputs` that was started last.
 
     Raises:
-        ResultError: There is none.
+        NoResultsError: There is none.
     """
     started: dict[str, Path] = {}
     for manifest in sorted(outputs.rglob(FILE_NAME)):
@@ -141,6 +141,6 @@ def latest(outputs: Path) -> Path:
         except (ResultError, KeyError, TypeError):
             continue  # a broken run is not what was asked for
     if not started:
-        raise ResultError(f"no results below {outputs}; `bench` makes some")
+        raise NoResultsError(f"no results below {outputs}; `bench` makes some")
     last = started[max(started)]
     return last.parent if (last.parent / LEDGER_NAME).is_file() else last
