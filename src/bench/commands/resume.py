@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.run import conclude, demand_budget, run_cell
-from bench.commands.shell import Parser, Shell, say
+from bench.commands.run import conclude
+from bench.commands.shell import Parser, Shell, say, voice
 from bench.errors import ConfigError, ResultError
+from bench.launch import demand_budget, run_cell
 
 if TYPE_CHECKING:
     from bench.budget import Budget
@@ -30,7 +31,9 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     directory, budget = Path(parsed.directory), _budget(parsed.overrides)
     if not directory.is_dir():
         raise ConfigError(f"there is no directory '{directory}'; give the one that `bench` printed")
-    return _sweep(directory, budget) if (directory / LEDGER_NAME).is_file() else _single(directory, budget)
+    if (directory / LEDGER_NAME).is_file():
+        return _sweep(directory, budget, shell)
+    return _single(directory, budget, shell)
 
 
 def _budget(words: Sequence[str]) -> Budget:
@@ -54,8 +57,9 @@ def _budget(words: Sequence[str]) -> Budget:
     return build(Budget, limits, "budget", "bench.budget.Budget")
 
 
-def _sweep(sweep: Path, budget: Budget) -> int:
+def _sweep(sweep: Path, budget: Budget, shell: Shell) -> int:
     from bench.estimate import past_runs
+    from bench.results import open_sweep
     from bench.sweep import locked, run_cells, standing
 
     with locked(sweep):
@@ -63,7 +67,7 @@ def _sweep(sweep: Path, budget: Budget) -> int:
         names = [name for name, status in standing(sweep).items() if not (status == "done" and _is_done(sweep / name))]
         if not names:
             say(f"nothing is missing: all {len(standing(sweep))} cells are done")
-            return conclude(sweep)
+            return conclude(open_sweep(sweep), shell)
         found = [(name, *recompose(sweep / name)) for name in names]
         past = past_runs(found[0][1].outputs) if budget.limited else {}
         cells = [_cell(sweep / name, replace(config, budget=budget), plan, past) for name, config, plan in found]
@@ -71,9 +75,9 @@ def _sweep(sweep: Path, budget: Budget) -> int:
         try:
             run_cells(cells, sweep, fail_fast=False, say=say, budget=budget)
         except KeyboardInterrupt:
-            conclude(sweep)
+            conclude(open_sweep(sweep), shell)
             raise
-    return conclude(sweep)
+    return conclude(open_sweep(sweep), shell)
 
 
 def _catch_up(sweep: Path) -> None:
@@ -87,8 +91,8 @@ def _catch_up(sweep: Path) -> None:
             )
 
 
-def _single(directory: Path, budget: Budget) -> int:
-    from bench.results import spent
+def _single(directory: Path, budget: Budget, shell: Shell) -> int:
+    from bench.results import open_run, spent
     from bench.sweep import locked
 
     with locked(directory):
@@ -98,8 +102,8 @@ def _single(directory: Path, budget: Budget) -> int:
     else:
         config, plan = recompose(directory)
         demand_budget(replace(config, budget=budget), spent(directory))
-        run_cell(config, plan, directory)
-    return conclude(directory)
+        run_cell(config, plan, directory, voice())
+    return conclude(open_run(directory), shell)
 
 
 def recompose(directory: Path) -> tuple[RunConfig, Plan]:
@@ -132,7 +136,7 @@ def _cell(directory: Path, config: RunConfig, plan: Plan, past: Mapping[str, Run
     return Cell(
         name=directory.name,
         config_hash=config.config_hash,
-        run=lambda: run_cell(config, plan, directory),
+        run=lambda: run_cell(config, plan, directory, voice()),
         estimate=estimate(config, past).spending,
     )
 

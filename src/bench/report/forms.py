@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from bench.costs import comparisons
 from bench.report.page import Grid, Page
 from bench.report.server import counted_rows, query_rows
-from bench.report.sweep import state
 from bench.results import Run
 
 if TYPE_CHECKING:
@@ -36,10 +35,9 @@ def document(results: Run | Sweep) -> Mapping[str, object]:
             "queries": query_rows(results),
             "waits": results.table("waits").to_pylist() if results.has("waits") else [],
         }
-    states = [state(results, cell) for cell in results.cells]
     return {
         "directory": str(results.directory),
-        "cells": [dict(zip(("cell", "status", "message"), state, strict=True)) for state in states],
+        "cells": [{"cell": cell, **state._asdict()} for cell, state in results.states().items()],
         "warnings": list(results.unreadable),
         "break_even": [each.document() for each in comparisons(results)],
         "operations": results.summaries().to_pylist(),

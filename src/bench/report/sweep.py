@@ -15,23 +15,14 @@ from bench.results import Sweep
 def sweep_page(sweep: Sweep) -> Page:
     """What there is to say about a sweep."""
     rows: list[Row] = sweep.summaries().to_pylist()
-    states = [state(sweep, cell) for cell in sweep.cells]
-    done = sum(state[1] == "done" for state in states)
+    states = [(cell, *state) for cell, state in sweep.states().items()]
+    done = sum(status == "done" for _, status, _ in states)
     cells = Grid(title="Cells", header=("cell", "status", "message"), rows=tuple(states), left=3)
     return Page(
         title=f"Sweep {sweep.directory.name}: {done} of {of(len(states), 'cell')} done",
         grids=(*_side_by_side(rows, _differences(sweep)), cells),
         notes=(*notes(rows), *sweep_notes(sweep), *(f"Warning: {text}" for text in sweep.unreadable)),
     )
-
-
-def state(sweep: Sweep, cell: str) -> tuple[str, str, str]:
-    """The manifest knows better than the ledger that a cell failed: answers are compared after a cell is done."""
-    entry, run = sweep.cells[cell], sweep.runs.get(cell)
-    if run is None or run.in_progress:
-        return cell, entry.status.value, entry.message
-    errors = run.manifest.get("errors", [])
-    return cell, run.status.value, entry.message or (str(errors[0]) if errors else "")
 
 
 def _differences(sweep: Sweep) -> dict[str, str]:

@@ -7,6 +7,7 @@ from bench.results.spending import spent
 from bench.results.survey import Survey, survey
 from bench.results.sweep import (
     CELLS_NAME,
+    CellState,
     Sweep,
     find_runs,
     latest,
@@ -20,6 +21,7 @@ __all__ = [
     "CELLS_NAME",
     "LEDGER_NAME",
     "STEPS_FOLDER",
+    "CellState",
     "CellStatus",
     "Entry",
     "Ledger",

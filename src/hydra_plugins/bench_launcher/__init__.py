@@ -32,11 +32,12 @@ class SequentialLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the jobs; gives one result per job: how its cell stands, and as `working_dir` the sweep's directory."""
-        from bench.commands.shell import say
+        from bench.config.compose import CellTask
         from bench.config.stored import save
         from bench.estimate import past_runs
         from bench.sweep import locked, run_cells
 
+        assert isinstance(self.task_function, CellTask)  # Hydra hands on what it was given
         setup_globals()
         sweep = Path(self.config.hydra.sweep.dir).absolute()
         with locked(sweep):
@@ -47,7 +48,8 @@ class SequentialLauncher(Launcher):
             budget = first.budget
             past = past_runs(first.outputs) if budget.limited else {}
             cells = [self._cell(job, name, config, past) for job, (name, config) in zip(jobs, frozen, strict=True)]
-            ended = run_cells(cells, sweep, fail_fast=bool(self.config.get("fail_fast")), say=say, budget=budget)
+            fail_fast = bool(self.config.get("fail_fast"))
+            ended = run_cells(cells, sweep, fail_fast=fail_fast, say=self.task_function.say, budget=budget)
         return [
             JobReturn(working_dir=str(sweep), status=JobStatus.COMPLETED, _return_value=ended[cell.name])
             for cell in cells
