@@ -21,6 +21,8 @@ class Doubt(StrEnum):
     PIPELINED = "pipelined"
     DROPPED = "dropped"
     LATE_HARNESS = "late_harness"
+    EMULATED = "emulated"
+    CACHE_UNKNOWN = "cache_unknown"
 
     @property
     def remedy(self) -> str:
@@ -52,4 +54,8 @@ _REMEDIES = {
     "only: lower the rate, raise load.clients or load.max_lag_s, or take it that the system does not keep up",
     Doubt.LATE_HARNESS: "operations started late although a client was free, so response times hold the client's own "
     "delay: raise load.processes, set load.pace=spin, lower the rate, or run the client on another machine",
+    Doubt.EMULATED: "an emulator answered, so neither times nor costs mean anything: "
+    "it shows that the questions can be asked; measure on the real system",
+    Doubt.CACHE_UNKNOWN: "caches were neither emptied nor warmed up, so that times hold whatever was left in them: "
+    "set load.warm_up_s for a warm run, or cold=true where the engine can empty its caches",
 }

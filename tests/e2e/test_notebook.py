@@ -87,6 +87,8 @@ def test_in_a_thread_and_with_a_logger_of_the_callers_own(notebook):
     thread.start()
     thread.join()
     assert seen[0].status == "done"
+    assert all("cache_unknown" in row["warnings"] for row in seen[0].summary.to_pylist()), "it had no warm-up"
+    assert any(text.startswith("cache_unknown (all operations): ") for text in seen[0].manifest["warnings"])
     assert (root.handlers, root.level) == before
     root.removeHandler(handler)
 
