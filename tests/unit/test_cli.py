@@ -86,6 +86,15 @@ def test_list_describes_every_option(command):
     assert "closed loop" in out
 
 
+@pytest.mark.parametrize("group", [[], ["backend"]])
+def test_list_aligns_what_it_describes(command, group):
+    _, out, _ = command("list", *group)
+    rows = [line for line in out.splitlines() if line.startswith("  ")]
+    starts = {len(line) - len(line[2:].split(maxsplit=1)[1]) for line in rows if len(line.split()) > 1}
+    assert len(starts) == 1
+    assert "snowflake_emulated" in out
+
+
 def test_list_prints_the_yaml_of_an_option(command):
     _, out, _ = command("list", "load", "single")
     assert "clients: 1" in out
@@ -145,6 +154,15 @@ def test_the_home_of_the_environment_gives_way_to_the_command_line(tmp_path):
     shell = Shell(environ={"BENCH_HOME": "/elsewhere"})
     assert shell.words(["load=closed", "home=here"]) == ["home='/elsewhere'", "load=closed", "home=here"]
     assert Shell(environ={}).words(["load=closed"]) == ["load=closed"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "command"),
+    [({}, "bench"), ({"UV": "/bin/uv"}, "bench"), ({"UV": "/bin/uv", "UV_RUN_RECURSION_DEPTH": "1"}, "uv run bench")],
+)
+def test_what_is_typed_next_is_what_was_typed(environ, command):
+    """`uvx` sets the first of them too, and what it runs is in no project."""
+    assert Shell(environ=environ).command == command
 
 
 def test_configuration_directory_of_the_environment(tmp_path):

@@ -8,21 +8,32 @@ from statistics import median
 from bench.costs import sweep_notes
 from bench.report.page import Grid, Page
 from bench.report.run import notes
-from bench.report.texts import Row, emulated, measure_of, ms, number, of, usd
-from bench.results import Sweep
+from bench.report.texts import Row, emulated, measure_of, ms, number, of, short, usd
+from bench.results import CellState, Sweep
 
 
 def sweep_page(sweep: Sweep) -> Page:
     """What there is to say about a sweep."""
     rows: list[Row] = sweep.summaries().to_pylist()
-    states = [(cell, *state) for cell, state in sweep.states().items()]
-    done = sum(status == "done" for _, status, _ in states)
-    cells = Grid(title="Cells", header=("cell", "status", "message"), rows=tuple(states), left=3)
+    states = sweep.states()
+    done = sum(state.status == "done" for state in states.values())
+    rows_of_cells = tuple((cell, state.status) for cell, state in states.items())
+    cells = Grid(title="Cells", header=("cell", "status"), rows=rows_of_cells, left=2)
     return Page(
         title=f"Sweep {sweep.directory.name}: {done} of {of(len(states), 'cell')} done",
         grids=(*_side_by_side(rows, _differences(sweep)), cells),
-        notes=(*notes(rows), *sweep_notes(sweep), *(f"Warning: {text}" for text in sweep.unreadable)),
+        notes=(
+            *(_message(cell, state) for cell, state in states.items() if state.message),
+            *notes(rows),
+            *sweep_notes(sweep),
+            *(f"Warning: {text}" for text in sweep.unreadable),
+        ),
     )
+
+
+def _message(cell: str, state: CellState) -> str:
+    """Below the table, which would grow as wide as the longest of them."""
+    return f"{'Error in ' if state.status == 'failed' else ''}{cell}: {short(state.message)}"
 
 
 def _differences(sweep: Sweep) -> dict[str, str]:
