@@ -18,10 +18,11 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     parser.add_argument("directories", nargs="*", metavar="DIR", help="as printed at the end of a run; else the newest")
     parser.add_argument("-f", "--format", choices=("table", "json", "markdown"), default="table")
     parsed = parser.parse_intermixed_args(arguments)
-    for directory in [Path(name) for name in parsed.directories] or [latest(Path("outputs"))]:
+    directories = [Path(name) for name in parsed.directories] or [latest(Path("outputs"))]
+    for directory in directories:
         if not directory.is_dir():
             raise ConfigError(f"there is no directory '{directory}'; give the one that `bench` printed")
-        results = open_results(directory)
+    for results in [open_results(directory) for directory in directories]:  # nothing is printed before all are judged
         if parsed.format == "table":
             from rich.console import Console
 
