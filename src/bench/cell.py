@@ -319,7 +319,7 @@ class _Measurement:
         if self.config.load.open_loop:
             self.writer.update(arrivals=_arrivals(attempts, self.dropped, window, self._closed()))
         cost = self.meter.stop()
-        summaries = conditions.on(self.verdict.on(summaries), self.config)
+        summaries = self.verdict.on(summaries, conditions.doubts(self.config))
         self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=0, cost=cost))
         seconds = stats.per_second(attempts, operations, start_ns=window.measure_ns)
         self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=0))

@@ -45,10 +45,10 @@ class ClientVerdict:
             return
         self.writer.update(ceiling=asdict(self.ceiling))
 
-    def on(self, summaries: Iterable[OperationSummary]) -> list[OperationSummary]:
-        """The summaries, each with what the clients make doubtful about it."""
+    def on(self, summaries: Iterable[OperationSummary], more: Iterable[Doubt] = ()) -> list[OperationSummary]:
+        """The summaries, each with what the clients make doubtful about it, and with `more` that concerns all."""
         found = list(summaries)
-        doubts = tuple(self._doubts(sum(summary.throughput_per_s for summary in found)))
+        doubts = (*self._doubts(sum(summary.throughput_per_s for summary in found)), *more)
         return [replace(summary, warnings=(*summary.warnings, *doubts)) for summary in found]
 
     def _doubts(self, throughput_per_s: float) -> Iterator[Doubt]:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bench.doubt import Doubt
 
 if TYPE_CHECKING:
     from bench.plan import RunConfig
-    from bench.stats import OperationSummary
 
 
-def on(summaries: Iterable[OperationSummary], config: RunConfig) -> list[OperationSummary]:
-    """The summaries, each with what the conditions of its run make doubtful about it."""
-    doubts = tuple(_doubts(config))
-    return [replace(summary, warnings=(*summary.warnings, *doubts)) for summary in summaries]
-
-
-def _doubts(config: RunConfig) -> Iterator[Doubt]:
+def doubts(config: RunConfig) -> Iterator[Doubt]:
+    """What is doubtful about all operations of a run that was asked for in this way."""
     can = config.backend.capabilities
     if can.emulated:
         yield Doubt.EMULATED

@@ -212,14 +212,14 @@ def _manifests(runs: Sequence[Run]) -> pa.Table:
 
 
 def _manifest(run: Run) -> dict[str, object]:
-    times = run.manifest.get("times", {})
+    times, repetition = run.manifest.get("times", {}), run.manifest.get("repetition", 0)
     return {
         **{name: run.manifest.get(name) for name in FACTS},
         **run.key.columns(),
-        "cell": run.directory.resolve().name,
+        "cell": run.directory.resolve().name.removesuffix(f"_r{repetition}"),
         "directory": str(run.directory),
         "status": run.status.value,
-        "repetition": run.manifest.get("repetition", 0),
+        "repetition": repetition,
         "emulated": run.emulated,
         **{name: datetime.fromisoformat(times[name]) if times.get(name) else None for name in TIMES},
         "bench_version": run.manifest.get("versions", {}).get("bench"),

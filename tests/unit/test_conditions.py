@@ -4,17 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.conditions import on
+from bench.conditions import doubts
 from bench.config import Sources, compose
 from bench.doubt import Doubt
-from bench.stats import OperationSummary
 
 SOURCES = Sources(main=Path(__file__).resolve().parents[2] / "conf")
-MEASURED = OperationSummary(operation="read", warnings=(Doubt.ERRORS,))
 
 
 @pytest.mark.parametrize(
-    ("words", "doubts"),
+    ("words", "expected"),
     [
         (["backend=duckdb"], []),
         (["backend=duckdb", "load.warm_up_s=0"], [Doubt.CACHE_UNKNOWN]),
@@ -24,7 +22,6 @@ MEASURED = OperationSummary(operation="read", warnings=(Doubt.ERRORS,))
         (["backend=snowflake_emulated", "load.warm_up_s=0"], [Doubt.EMULATED, Doubt.CACHE_UNKNOWN]),
     ],
 )
-def test_they_are_added_to_every_operation(words, doubts):
+def test_they_follow_from_the_configuration(words, expected):
     (config,) = compose(words, SOURCES)
-    found = on([MEASURED, MEASURED], config)
-    assert [summary.warnings for summary in found] == [(Doubt.ERRORS, *doubts)] * 2
+    assert list(doubts(config)) == expected

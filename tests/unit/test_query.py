@@ -94,6 +94,15 @@ def test_cells_are_summaries_with_what_the_run_says(outputs):
     assert {row["cell"] for row in answer_to("select cell from cells", OLD)} == {"0_duckdb_tiny_points_closed"}
 
 
+def test_repetitions_of_one_cell_have_its_name(tmp_path):
+    for number in (0, 1):
+        folder = make_run(tmp_path / f"0_quick_r{number}", f"r{number}")
+        path = folder / FILE_NAME
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"repetition": number}))
+    rows = answer_to("select cell, repetition from runs order by all", tmp_path)
+    assert rows == [{"cell": "0_quick", "repetition": 0}, {"cell": "0_quick", "repetition": 1}]
+
+
 def test_runs_say_what_the_manifests_say(outputs):
     (row,) = answer_to("select * from runs where run_id = 'r1'", outputs)
     assert (row["label"], row["seed"], row["repetition"], row["status"]) == ("it's mine", 42, 0, "done")

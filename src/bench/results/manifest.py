@@ -27,7 +27,11 @@ SCHEMA_VERSION = 1
 DEPTH = 3
 """How far below `outputs` a run lies: date, time, cell."""
 KINDS: Mapping[str, type] = MappingProxyType(
-    {"times": dict, "warnings": list, "errors": list, "config": dict, "capabilities": dict, "choices": dict}
+    {
+        **dict.fromkeys(("times", "config", "capabilities", "choices", "versions"), dict),
+        **dict.fromkeys(("warnings", "errors"), list),
+        "repetition": int,
+    }
 )
 """What other modules take entries of the manifest for, where they are there."""
 
