@@ -15,8 +15,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.drive.pace import finer_timers
 from bench.results import Run, latest, open_run
-from bench.run.pace import finer_timers
 
 READS = "workload.mix={read_by_index: 0, small_range: 0, insert_row: 0, update_by_key: 0, take_payment: 0}"
 GOAL_NS = 1_000_000

@@ -9,10 +9,10 @@ import argparse
 from collections.abc import Sequence
 
 from bench.backends.null import NullBackend
+from bench.drive import Assignment, Window
 from bench.executors.local import Batch, Finished, LocalExecutor
 from bench.load import ClosedLoop
 from bench.model import Namespace, RenderedOperation, Statement
-from bench.run import Assignment, Window
 from bench.sampling import Uniform
 from bench.workload import Operation, Workload
 from benchmarks.pairs import machine

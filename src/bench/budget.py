@@ -61,10 +61,8 @@ class Budget:
         ):
             most = getattr(self, limit)
             if most is not None and (before or 0.0) + (after or 0.0) > most:
-                return (
-                    f"budget.{limit}={most:g} would be exceeded: {_shown(before)} {unit} spent, "
-                    f"{_shown(after)} {unit} estimated for what is next"
-                )
+                already = _already(before, unit, begun=spent.seconds > 0)
+                return f"budget.{limit}={most:g} would be exceeded: {already}, {_next(after, unit)}"
         return ""
 
     def demand_price(self, price: Price) -> None:
@@ -89,5 +87,13 @@ def _sum(one: float | None, other: float | None) -> float | None:
     return None if one is None and other is None else (one or 0.0) + (other or 0.0)
 
 
-def _shown(value: float | None) -> str:
-    return "an unknown number of" if value is None else f"{value:.3g}"
+def _already(spent: float | None, unit: str, *, begun: bool) -> str:
+    if spent is None:
+        return f"what was spent in {unit} is not known" if begun else "nothing spent so far"
+    return f"{spent:.3g} {unit} spent"
+
+
+def _next(estimate: float | None, unit: str) -> str:
+    if estimate is None:
+        return f"and what is next has no estimate in {unit}"
+    return f"{estimate:.3g} {unit} estimated for what is next"

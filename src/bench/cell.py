@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench import environment, observe, prepare, stats, verify
+from bench import conditions, environment, observe, prepare, stats, verify
 from bench.client_verdict import ClientVerdict
 from bench.collect import Collector
 from bench.doubt import Doubt
+from bench.drive import NS_PER_S, Assignment, Window
 from bench.errors import BenchError, RunError
 from bench.executors.local import CANCEL, Batch, Finished, LocalExecutor
 from bench.interrupt import HeldInterrupt
@@ -26,7 +27,6 @@ from bench.plan import Plan, RunConfig, question_hash
 from bench.redact import redact_text
 from bench.results import RunWriter, open_run, summary
 from bench.results.manifest import Stage
-from bench.run import NS_PER_S, Assignment, Window
 from bench.run_facts import facts, run_key
 
 if TYPE_CHECKING:
@@ -321,7 +321,12 @@ class _Measurement:
         if self.config.load.open_loop:
             self.writer.update(arrivals=_arrivals(attempts, self.dropped, window, self._closed()))
         cost = self.meter.stop()
-        summaries = self.verdict.on(summaries, [*self._machine_doubts(), *(self.drift.doubts() if self.drift else ())])
+        doubts = [
+            *conditions.doubts(self.config),
+            *self._machine_doubts(),
+            *(self.drift.doubts() if self.drift else ()),
+        ]
+        summaries = self.verdict.on(summaries, doubts)
         self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=self.config.repetition, cost=cost))
         seconds = stats.per_second(attempts, operations, start_ns=window.measure_ns)
         self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=self.config.repetition))

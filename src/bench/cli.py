@@ -25,6 +25,7 @@ VERBS: Mapping[str, str] = {
     "report": "print the results in a directory as a table, JSON or Markdown, or write them as one HTML page",
     "compare": "say of each operation whether a candidate is faster than the baseline, slower or equivalent",
     "history": "show an operation across dates and versions, and where its level changed",
+    "query": "ask the results of many runs in SQL; a table, CSV, JSON, Markdown or Parquet",
 }
 
 HELP = """\

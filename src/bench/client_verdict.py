@@ -13,10 +13,10 @@ from bench.executors.ceiling import CLOSE_RATIO, SATURATED_RATIO, Ceiling
 from bench.stats import OperationSummary
 
 if TYPE_CHECKING:
+    from bench.drive import Assignment
     from bench.executors.vitals import WorkerFacts
     from bench.plan import RunConfig
     from bench.results import RunWriter
-    from bench.run import Assignment
 
 WORTH_IT = 10
 """A load shorter than so many times the measurement of its ceiling gets none."""

@@ -26,6 +26,8 @@ class Doubt(StrEnum):
     DATA_DRIFTED = "data_drifted"
     NOT_STEADY = "not_steady"
     SMALL_EFFECT = "small_effect"
+    EMULATED = "emulated"
+    CACHE_UNKNOWN = "cache_unknown"
 
     @property
     def remedy(self) -> str:
@@ -67,4 +69,8 @@ _REMEDIES = {
     "was left out for it: raise load.warm_up_s or load.duration_s, and see in intervals what changed when",
     Doubt.SMALL_EFFECT: "the difference is sure, and so small that it lies within the margin: ask whether it matters "
     "before anything is decided by it",
+    Doubt.EMULATED: "an emulator answered, so neither times nor costs mean anything: "
+    "it shows that the questions can be asked; measure on the real system",
+    Doubt.CACHE_UNKNOWN: "caches were neither emptied nor warmed up, so that times hold whatever was left in them: "
+    "set load.warm_up_s for a warm run, or cold=true where the engine can empty its caches",
 }

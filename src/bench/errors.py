@@ -10,6 +10,7 @@
     │   ├── MissingDriverError       exit code 2: the driver is not installed
     │   └── ConnectError             nobody answers, or the login is refused
     └── ResultError                  a results directory cannot be read or written
+        ├── NoResultsError           exit code 2: the directory that was named holds no results
         └── IncomparableError        two runs did not answer the same question
 
 A message says what failed, where, with what value, and what to do. Inside the measurement no exception travels:
@@ -78,6 +79,12 @@ class ConnectError(BackendError):
 
 class ResultError(BenchError):
     """A results directory cannot be read or written."""
+
+
+class NoResultsError(ResultError):
+    """The directory that was named is not one of a run or sweep; the text says what it is, and what to give instead."""
+
+    exit_code = 2
 
 
 class IncomparableError(ResultError):

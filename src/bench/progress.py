@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TextIO
 
 if TYPE_CHECKING:
@@ -118,3 +120,18 @@ class LiveProgress(Progress):
 def make_progress(stream: TextIO) -> Progress:
     """The display that fits the stream: live on a terminal, plain lines elsewhere."""
     return LiveProgress(stream) if stream.isatty() else PlainProgress(stream)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Voice:
+    """How running cells speak to the user."""
+
+    say: Callable[[str], None]
+    """Takes a line that the user should know at once."""
+    display: Callable[[], Progress]
+    """Gives the display for one cell."""
+
+
+def silent() -> Voice:
+    """A voice that says nothing."""
+    return Voice(say=lambda line: None, display=QuietProgress)

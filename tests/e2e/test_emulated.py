@@ -56,6 +56,8 @@ def test_four_backends_answer_alike_and_what_is_emulated_says_so(home, tmp_path)
         assert marked == set()
         assert any(NO_COST in warning for warning in run.manifest["warnings"]) == run.emulated
         assert (run.manifest["cost"] is None) == run.emulated
+        doubted = {"emulated" in row["warnings"] for row in run.table("summary").to_pylist()}
+        assert doubted == {run.emulated}
     assert [len(answers) for answers in seen.values()] == [19, 6]
     cells = read_cells(sweep.directory).to_pylist()
     assert {(cell["backend"], cell["emulated"]) for cell in cells} == {
@@ -84,6 +86,7 @@ def check_reports(sweep):
     page = report.render(one)
     assert "snowflake_emulated · commerce_tiny · points · closed (emulated)" in page
     assert NO_COST in page
+    assert page.count("Warning: emulated (all operations): an emulator answered") == 1
 
 
 def test_ctrl_c_keeps_samples_and_leaves_no_emulator_behind(home, tmp_path):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bench.backends.postgres import PostgresBackend
+from bench.drive import Assignment, Crew, Window
 from bench.load import ClosedLoop, OpenLoop
 from bench.model import Namespace, RenderedOperation, Statement
-from bench.run import Assignment, Crew, Window
 from bench.sampling import Uniform
 from bench.workload import Operation, Workload
 from postgres_stub import Delays, StubServer

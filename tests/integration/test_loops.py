@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from bench.backends.postgres import PostgresBackend
+from bench.drive import Assignment, Crew, Window
 from bench.load import ClosedLoop
 from bench.model import ErrorClass, Namespace, RenderedOperation, Statement
 from bench.record import STATUSES
-from bench.run import Assignment, Crew, Window
 from bench.sampling import Uniform
 from bench.workload import Operation, Workload
 

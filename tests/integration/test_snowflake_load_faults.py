@@ -8,12 +8,12 @@ from emulated_service import backend_at, rows_of
 from known_backend import wait_until
 
 from bench.backends import snowflake_login
+from bench.drive import Assignment, Crew, Window
 from bench.errors import RunError
 from bench.executors.local import LocalExecutor
 from bench.load import ClosedLoop
 from bench.model import ErrorClass, RenderedOperation, Statement, Status
 from bench.record import FIELDS, STATUSES
-from bench.run import Assignment, Crew, Window
 from bench.sampling import Sequential
 from bench.workload import Operation, Workload
 from faulty_proxy import FaultyProxy

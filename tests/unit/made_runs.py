@@ -24,11 +24,12 @@ def make_run(
         "sql_hash": names["backend"],
         "data_fingerprint": "f",
     }
+    repetition = (facts or {}).get("repetition", 0)
     given = {"config": config or {}, "window": WINDOW, "open_loop": open_loop, **known, **(facts or {})}
     writer = RunWriter(directory, RunKey(**names), given)
     rng = np.random.default_rng(seed)
     table = _samples(rng, operations, median_ms=median_ms, samples=samples, failed=failed, open_loop=open_loop)
-    writer.add_samples(table, repetition=0, attempt=0)
+    writer.add_samples(table, repetition=repetition, attempt=0)
     counted = attempts(table, operations)
     arriving = stats.Arriving(late_ns=10_000_000) if open_loop else None
     found = stats.summarize(
@@ -37,9 +38,9 @@ def make_run(
     answer = {"digest": "d", "rows": 1, "ordered": True, "first_rows": []}
     writer.write_rows("answers", [{"operation": operation, **answer} for operation in operations])
     writer.enter(Stage.SUMMARY)
-    writer.write_rows("summary", summary_rows(found, repetition=0, cost=cost))
+    writer.write_rows("summary", summary_rows(found, repetition=repetition, cost=cost))
     seconds = stats.per_second(counted, operations, start_ns=WINDOW["measure_ns"])
-    writer.write_rows("intervals", interval_rows(seconds, repetition=0))
+    writer.write_rows("intervals", interval_rows(seconds, repetition=repetition))
     if status is not RunStatus.RUNNING:
         writer.finish(status)
     return writer

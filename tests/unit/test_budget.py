@@ -29,9 +29,15 @@ def test_unknown_amounts_count_as_nothing_but_stay_unknown():
         (Budget(), Spending(seconds=1e9, usd=1e9), Spending(seconds=1e9), ""),
         (Budget(max_usd=2), Spending(usd=1.5), Spending(usd=0.5), ""),
         (Budget(max_usd=2), Spending(usd=1.5), Spending(usd=0.6), "budget.max_usd=2 would be exceeded: 1.5 USD spent"),
-        (Budget(max_credits=1), Spending(), Spending(credits=1.25), "an unknown number of credits spent, 1.25 credits"),
+        (Budget(max_credits=1), Spending(), Spending(credits=1.25), "exceeded: nothing spent so far, 1.25 credits"),
+        (
+            Budget(max_credits=1),
+            Spending(seconds=3),
+            Spending(credits=1.25),
+            "exceeded: what was spent in credits is not known, 1.25 credits",
+        ),
         (Budget(max_s=10, max_usd=1), Spending(seconds=9), Spending(seconds=2), "budget.max_s=10"),
-        (Budget(max_usd=1), Spending(usd=1.1), Spending(), "1.1 USD spent, an unknown number of USD estimated"),
+        (Budget(max_usd=1), Spending(usd=1.1), Spending(), "1.1 USD spent, and what is next has no estimate in USD"),
     ],
 )
 def test_which_limit_would_be_exceeded(budget, spent_so_far, estimate, sentence):

@@ -48,7 +48,7 @@ def test_every_verb_helps(command, verb):
     [
         (
             ["reprt"],
-            "there are run, plan, doctor, list, resume, enrich, report",
+            "enrich, report, compare, history, query; did you mean 'report'?",
         ),
         (["--multirn"], "there is no flag '--multirn'"),
         (["plan", "--chek"], "did you mean '--check'?"),
@@ -56,6 +56,12 @@ def test_every_verb_helps(command, verb):
         (["resume"], "DIR"),
         (["resume", "nowhere"], "there is no directory 'nowhere'"),
         (["report", "nowhere"], "there is no directory 'nowhere'"),
+        (["report", "."], ". is not a results directory: it has no manifest.json"),
+        (["query"], "SQL"),
+        (["query", "select 1", "nowhere"], "nowhere is not a directory; give the directory of a run"),
+        (["query", "select 1", "."], ". is not a results directory: it has no manifest.json"),
+        (["query", "select 1", ".", "--format", "xml"], "'xml'"),
+        (["query", "select 1", ".", "--output", "no/such.csv"], "there is no directory 'no'"),
         (["list", "lod"], "did you mean 'load'?"),
         (["list", "load", "clozed"], "did you mean 'closed'?"),
         (["--config-dir", "nowhere"], "there is no directory 'nowhere'"),
@@ -78,6 +84,15 @@ def test_list_describes_every_option(command):
     assert code == 0
     assert "closed" in out
     assert "closed loop" in out
+
+
+@pytest.mark.parametrize("group", [[], ["backend"]])
+def test_list_aligns_what_it_describes(command, group):
+    _, out, _ = command("list", *group)
+    rows = [line for line in out.splitlines() if line.startswith("  ")]
+    starts = {len(line) - len(line[2:].split(maxsplit=1)[1]) for line in rows if len(line.split()) > 1}
+    assert len(starts) == 1
+    assert "snowflake_emulated" in out
 
 
 def test_list_prints_the_yaml_of_an_option(command):
@@ -139,6 +154,15 @@ def test_the_home_of_the_environment_gives_way_to_the_command_line(tmp_path):
     shell = Shell(environ={"BENCH_HOME": "/elsewhere"})
     assert shell.words(["load=closed", "home=here"]) == ["home='/elsewhere'", "load=closed", "home=here"]
     assert Shell(environ={}).words(["load=closed"]) == ["load=closed"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "command"),
+    [({}, "bench"), ({"UV": "/bin/uv"}, "bench"), ({"UV": "/bin/uv", "UV_RUN_RECURSION_DEPTH": "1"}, "uv run bench")],
+)
+def test_what_is_typed_next_is_what_was_typed(environ, command):
+    """`uvx` sets the first of them too, and what it runs is in no project."""
+    assert Shell(environ=environ).command == command
 
 
 def test_configuration_directory_of_the_environment(tmp_path):

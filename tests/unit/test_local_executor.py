@@ -13,11 +13,11 @@ import psutil
 import pytest
 from known_backend import KnownBackend, wait_until
 
+from bench.drive import Assignment, Window
 from bench.errors import RunError
 from bench.executors.local import CANCEL, Batch, Finished, LocalExecutor
 from bench.load import ClosedLoop
 from bench.model import Namespace, RenderedOperation, Statement
-from bench.run import Assignment, Window
 from bench.sampling import Uniform
 from bench.workload import Operation, Workload
 
@@ -159,7 +159,7 @@ def test_workers_are_gone_after_kill_9_of_their_coordinator(tmp_path):
         from known_backend import KnownBackend
         from bench.executors.local import LocalExecutor
         from bench.load import ClosedLoop
-        from bench.run import Window
+        from bench.drive import Window
 
         if __name__ == "__main__":
             load = ClosedLoop(name="l", clients=1, duration_s=600)

@@ -7,9 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.report import render
-from bench.results import open_results, open_run, open_sweep, read_cells
+from bench.results import open_results, open_run, open_sweep, read_cells, survey
 from bench.results.run import read_table
 from bench.results.schemas import ADDED, SCHEMAS
+from bench.views import asked
 
 SWEEP = Path(__file__).parents[1] / "data" / "results_before_emulated"
 CELL = SWEEP / "0_duckdb_tiny_points_closed"
@@ -60,3 +61,25 @@ def test_each_declared_column_is_published_and_fits():
             field = SCHEMAS[name].field(column)
             assert field.nullable or value is not None
             pa.scalar(value, field.type)
+
+
+OPEN_LOOP = SWEEP.parent / "results_before_repetitions"
+
+
+def test_an_open_loop_of_before_repetitions_is_read_and_reported():
+    (run,) = open_sweep(OPEN_LOOP).runs.values()
+    for name in ("samples", "intervals", "summary", "answers", "load", "audit"):
+        assert run.table(name).schema.equals(SCHEMAS[name])
+        assert run.table(name).num_rows
+    assert run.samples(["ready_ns"]).column("ready_ns").null_count == 0
+    text = render(open_results(OPEN_LOOP))
+    assert "Times are response times" in text
+    assert "take_payment" in text
+    assert "Arrivals: " in render(run)
+
+
+def test_results_of_all_ages_are_asked_together():
+    with asked(
+        "select run_id, count(*) as n from summary group by all order by n", survey([SWEEP, OPEN_LOOP])
+    ) as answer:
+        assert answer.table().column("n").to_pylist() == [2, 6]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from known_backend import KnownBackend, KnownDatabase, KnownSession, wait_until
 
+from bench.drive import Assignment, Crew, Window
 from bench.load import LoadPhase, OpenLoop, Phases, Share, Stream, Streams
 from bench.model import Namespace, Phase, RenderedOperation, Statement
-from bench.run import Assignment, Crew, Window
 from bench.workload import Operation, Workload
 
 NAMES = ("a", "b")

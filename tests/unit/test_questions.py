@@ -7,10 +7,10 @@ import pytest
 from known_backend import KnownBackend
 
 from bench import streams
+from bench.drive import Assignment
+from bench.drive.questions import BEGIN, COMMIT, SLICE, Answering, Questions
 from bench.load import ClosedLoop
 from bench.model import Namespace, RenderedOperation, Statement
-from bench.run import Assignment
-from bench.run.questions import BEGIN, COMMIT, SLICE, Answering, Questions
 from bench.sampling import Sequential, Uniform
 from bench.workload import Operation, Workload
 

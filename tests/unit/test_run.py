@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from known_backend import KnownBackend
 
+from bench.drive import NS_PER_S, Assignment, Crew, Window
 from bench.load import ClosedLoop
 from bench.model import ErrorClass, Namespace, RenderedOperation, Statement
 from bench.record import STATUSES
-from bench.run import NS_PER_S, Assignment, Crew, Window
 from bench.sampling import Uniform
 from bench.workload import Operation, Workload
 

@@ -10,10 +10,10 @@ from known_backend import KnownBackend
 from test_run import drive, one_operation
 
 from bench.backends.null import NullBackend
+from bench.drive import NS_PER_S, Window
+from bench.drive.turns import OWN_ORDER, OpenTurns
 from bench.load import ClosedLoop
 from bench.model import Phase
-from bench.run import NS_PER_S, Window
-from bench.run.turns import OWN_ORDER, OpenTurns
 
 
 @dataclass(frozen=True)

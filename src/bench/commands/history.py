@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from bench.commands.shell import Parser, Shell, show
@@ -16,7 +16,7 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     from bench.compare.history import history
     from bench.report import forms
     from bench.report.history import history_page
-    from bench.results import find_runs
+    from bench.results import survey
 
     parser = Parser("history", "Show operations across dates and versions, and where their level changed.")
     parser.add_argument("directories", nargs="+", metavar="DIR", help="runs, sweeps, or what they lie in")
@@ -31,7 +31,9 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     for directory in map(Path, parsed.directories):
         if not directory.is_dir():
             raise ConfigError(f"there is no directory '{directory}'; give one that `bench` printed")
-    found = history(find_runs(parsed.directories), operations=parsed.operation, measure=parsed.measure)
+    there = survey(parsed.directories)
+    found = history(there.runs, operations=parsed.operation, measure=parsed.measure)
+    found = replace(found, left_out=(*there.left_out, *found.left_out))
     if parsed.format == "json":
         show(json.dumps(asdict(found), indent=2, ensure_ascii=False))
     elif parsed.format == "markdown":

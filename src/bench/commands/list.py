@@ -26,10 +26,12 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
         _demand(parsed.option, groups[parsed.group], f"option of {parsed.group}")
         show(_text(option_file(parsed.group, parsed.option, sources)), end="")
         return 0
-    for group in [parsed.group] if parsed.group else groups:
+    shown = [parsed.group] if parsed.group else list(groups)
+    width = max(len(option) for group in shown for option in groups[group])
+    for group in shown:
         show(group)
         for option in groups[group]:
-            show(f"  {option:<12} {description(option_file(group, option, sources))}".rstrip())
+            show(f"  {option:<{width}}  {description(option_file(group, option, sources))}".rstrip())
     return 0
 
 

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     for directory in directories:
         if not directory.is_dir():
             raise ConfigError(f"there is no directory '{directory}'; give the one that `bench` printed")
-    results = [open_results(directory) for directory in directories]
+    results = [open_results(directory) for directory in directories]  # nothing is printed before all are judged
     if parsed.format == "html":
         _write_page(results, parsed.output)
     elif parsed.output:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.run import conclude, demand_budget, run_cell
-from bench.commands.shell import Parser, Shell, say
+from bench.commands.run import conclude
+from bench.commands.shell import Parser, Shell, say, voice
 from bench.errors import ConfigError, ResultError
+from bench.launch import demand_budget, run_cell
 
 if TYPE_CHECKING:
     from bench.budget import Budget
@@ -37,10 +38,10 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     if not directory.is_dir():
         raise ConfigError(f"there is no directory '{directory}'; give the one that `bench` printed")
     if (directory / LEDGER_NAME).is_file():
-        return _sweep(directory, budget, repetitions)
+        return _sweep(directory, budget, repetitions, shell)
     if repetitions is not None:
         raise ConfigError("a single run cannot be repeated afterwards; start anew with it", key="repetitions")
-    return _single(directory, budget)
+    return _single(directory, budget, shell)
 
 
 def _asked(words: Sequence[str]) -> tuple[Budget, int | None]:
@@ -71,9 +72,10 @@ def _asked(words: Sequence[str]) -> tuple[Budget, int | None]:
     return budget, asked
 
 
-def _sweep(sweep: Path, budget: Budget, repetitions: int | None) -> int:
+def _sweep(sweep: Path, budget: Budget, repetitions: int | None, shell: Shell) -> int:
     from bench.commands.repetitions import complete, extend, planned
     from bench.estimate import past_runs
+    from bench.results import open_sweep
     from bench.sweep import locked, run_cells, standing
 
     with locked(sweep):
@@ -84,7 +86,7 @@ def _sweep(sweep: Path, budget: Budget, repetitions: int | None) -> int:
         names = [name for name, status in standing(sweep).items() if not (status == "done" and _is_done(sweep / name))]
         if not names:
             say(f"nothing is missing: all {len(standing(sweep))} cells are done")
-            return conclude(sweep)
+            return conclude(open_sweep(sweep), shell)
         found = [(name, *recompose(sweep / name)) for name in names]
         past = past_runs(found[0][1].outputs) if budget.limited else {}
         each = planned(sweep)
@@ -93,9 +95,9 @@ def _sweep(sweep: Path, budget: Budget, repetitions: int | None) -> int:
         try:
             run_cells(cells, sweep, fail_fast=False, say=say, budget=budget)
         except KeyboardInterrupt:
-            conclude(sweep)
+            conclude(open_sweep(sweep), shell)
             raise
-    return conclude(sweep)
+    return conclude(open_sweep(sweep), shell)
 
 
 def _catch_up(sweep: Path) -> None:
@@ -109,8 +111,8 @@ def _catch_up(sweep: Path) -> None:
             )
 
 
-def _single(directory: Path, budget: Budget) -> int:
-    from bench.results import spent
+def _single(directory: Path, budget: Budget, shell: Shell) -> int:
+    from bench.results import open_run, spent
     from bench.sweep import locked
 
     with locked(directory):
@@ -120,8 +122,8 @@ def _single(directory: Path, budget: Budget) -> int:
     else:
         config, plan = recompose(directory)
         demand_budget(replace(config, budget=budget), spent(directory))
-        run_cell(config, plan, directory)
-    return conclude(directory)
+        run_cell(config, plan, directory, voice())
+    return conclude(open_run(directory), shell)
 
 
 def recompose(directory: Path) -> tuple[RunConfig, Plan]:
@@ -155,7 +157,7 @@ def _cell(directory: Path, config: RunConfig, plan: Plan, past: Mapping[str, Run
     return Cell(
         name=directory.name,
         config_hash=config.config_hash,
-        run=lambda: run_cell(config, plan, directory),
+        run=lambda: run_cell(config, plan, directory, voice()),
         title=title(directory.name, config.repetition, repetitions),
         estimate=estimate(config, past).spending,
     )

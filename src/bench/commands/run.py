@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.shell import Shell, composing_parser, say
+from bench.commands.shell import Shell, composing_parser, say, voice
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.budget import Spending
-    from bench.cell import CellOutcome
     from bench.config import Sources
-    from bench.plan import Plan, RunConfig
     from bench.results import Run, Sweep
 
 FAILED = 1
@@ -27,85 +24,35 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     sources = shell.sources(parsed.config_dir)
     if parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion:
         return _show(parsed, sources, shell)
-    return run(shell.words(parsed.overrides), sources, multirun=parsed.multirun)
+    return run(shell.words(parsed.overrides), sources, shell, multirun=parsed.multirun)
 
 
-def run(words: Sequence[str], sources: Sources, *, multirun: bool) -> int:
+def run(words: Sequence[str], sources: Sources, shell: Shell, *, multirun: bool) -> int:
     """Check all cells, run them, print the results; gives the exit code."""
-    from bench import config
-    from bench.plan import make_plan
+    from bench.launch import launch
+    from bench.results import open_results
 
-    directories: list[Path] = []
-    plans: dict[str, Plan] = {}
-
-    def check(cell: RunConfig) -> None:
-        plans[cell.config_hash] = make_plan(cell)
-        cell.backend.check()
-
-    def task(cell: RunConfig, directory: Path) -> CellOutcome:
-        directories.append(directory)
-        return run_cell(cell, plans[cell.config_hash], directory)
-
+    begun: list[Path] = []
     try:
-        directory = config.run(words, sources, task, check=check, check_alone=demand_budget, multirun=multirun)
+        results = launch(words, sources, multirun=multirun, voice=voice(), begun=begun.append)
     except KeyboardInterrupt:
-        if directories:
-            conclude(results_of(directories[0]))
+        if begun:
+            conclude(open_results(begun[0]), shell)
         raise
-    return conclude(directory)
+    return conclude(results, shell)
 
 
-def run_cell(cell: RunConfig, plan: Plan, directory: Path) -> CellOutcome:
-    """Run one cell with its progress on stderr, while no other process may work in its directory."""
-    from bench import cell as cells
-    from bench.load import FindMax
-    from bench.progress import make_progress
-    from bench.search import run_search
-    from bench.sweep import locked
-
-    with locked(directory):
-        if isinstance(cell.load, FindMax):
-            return run_search(cell, cell.load, plan, directory, make_progress(sys.stderr))
-        return cells.run_cell(cell, plan, directory, make_progress(sys.stderr))
-
-
-def demand_budget(cell: RunConfig, before: Spending | None = None) -> None:
-    """Refuse a single run that is estimated to exceed its budget, after what was spent on it before.
-
-    Raises:
-        ConfigError: It would, or its budget is of something that its price does not give.
-    """
-    from bench.budget import Spending
-    from bench.errors import ConfigError
-    from bench.estimate import estimate, past_runs
-
-    cell.budget.demand_price(cell.price)
-    if not cell.budget.limited:
-        return
-    excess = cell.budget.excess(before or Spending(), estimate(cell, past_runs(cell.outputs)).spending)
-    if excess:
-        raise ConfigError(f"{excess}; raise the limit or ask for less, `bench plan` shows the estimate")
-
-
-def results_of(directory: Path) -> Path:
-    """The directory of the sweep to which a cell belongs, or that of a single run."""
-    from bench.results import LEDGER_NAME
-
-    return directory.parent if (directory.parent / LEDGER_NAME).is_file() else directory
-
-
-def conclude(directory: Path) -> int:
+def conclude(results: Run | Sweep, shell: Shell) -> int:
     """Print the results as a table, say where they are and what comes next; gives the exit code."""
     from rich.console import Console
 
     from bench.report import show
     from bench.report.html import PAGE_NAME
-    from bench.results import Run, open_results
+    from bench.results import Run
 
-    results = open_results(directory)
     show(results, Console())
     sys.stdout.flush()
-    place = _place(directory)
+    place = _place(results.directory)
     if isinstance(results, Run):
         states = [results.status.value]
         for error in results.manifest.get("errors", []):
@@ -115,11 +62,11 @@ def conclude(directory: Path) -> int:
     say(f"results: {place}")
     draw(results)
     if all(state == "done" for state in states):
-        say(f"next: open {place}/{PAGE_NAME}, or query {place}/**/samples/*.parquet with DuckDB")
+        say(f"next: open {place}/{PAGE_NAME}, or {shell.command} query 'from summary' {place}")
         return 0
     missing = sum(state != "done" for state in states)
     what = "this run" if isinstance(results, Run) else f"{missing} of {len(states)} cells"
-    say(f"next: bench resume {place} runs {what} again")
+    say(f"next: {shell.command} resume {place} runs {what} again")
     return FAILED
 
 

@@ -13,9 +13,12 @@ from bench.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from bench.config import Sources
+    from bench.progress import Voice
 
 CONF_DIR = "BENCH_CONF_DIR"
 HOME = "BENCH_HOME"
+UV_RUN = "UV_RUN_RECURSION_DEPTH"
+"""Set by `uv run`, and by nothing else of uv."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +34,11 @@ class Shell:
         main = self.environ.get(CONF_DIR)
         package = Path(__file__).resolve().parents[1]
         return Sources(main=Path(main) if main else own_directory(package), extra=tuple(map(Path, config_dirs)))
+
+    @property
+    def command(self) -> str:
+        """How the user calls us, for what is to be typed next: `uv run` puts the command on no path but its own."""
+        return "uv run bench" if UV_RUN in self.environ else "bench"
 
     def words(self, overrides: Sequence[str]) -> list[str]:
         """The overrides, after what the environment says."""
@@ -89,6 +97,13 @@ def say(line: str) -> None:
     """A message for the user, on stderr."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
+
+
+def voice() -> Voice:
+    """Running cells speak on stderr: with a live line where it is a terminal."""
+    from bench.progress import Voice, make_progress
+
+    return Voice(say=say, display=lambda: make_progress(sys.stderr))
 
 
 def show(text: str, *, end: str = "\n") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -55,6 +56,7 @@ def run(
     check: Callable[[RunConfig], object],
     check_alone: Callable[[RunConfig], object] | None = None,
     multirun: bool = False,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Check every cell, then run them through Hydra, each in an output directory of its own.
 
@@ -65,6 +67,7 @@ def run(
         check: Called for each cell before the first is started; raises when the cell cannot be run.
         check_alone: Called besides where there is only one run, which is no sweep.
         multirun: Run the product of all comma-separated choices.
+        say: Takes what the user should know of a sweep at once.
 
     Returns:
         The directory of the sweep, or of the single run.
@@ -81,12 +84,13 @@ def run(
                 check(config)
                 if check_alone and not asked.multirun:
                     check_alone(config)
-        if asked.multirun:
-            batches = hydra.multirun(PRIMARY, _cell_task(task), asked.words)
-            return Path(batches[0][0].working_dir)
-        directories: list[Path] = []
-        hydra.run(PRIMARY, _run_task(task, directories.append), asked.words)
-        return directories[0]
+        with _logging_kept():
+            if asked.multirun:
+                batches = hydra.multirun(PRIMARY, CellTask(task=task, say=say), asked.words)
+                return Path(batches[0][0].working_dir)
+            directories: list[Path] = []
+            hydra.run(PRIMARY, _run_task(task, directories.append), asked.words)
+            return directories[0]
 
 
 def options(sources: Sources) -> Mapping[str, tuple[str, ...]]:
@@ -123,6 +127,7 @@ def opened(sources: Sources) -> Iterator[Hydra]:
     search_path = create_config_search_path(str(sources.main.resolve()))
     for directory in sources.extra:
         search_path.prepend("user", f"file://{directory.resolve()}", SearchPathQuery(provider="main"))
+    theirs = GlobalHydra.instance().hydra  # of a program that uses Hydra for itself, and calls us
     GlobalHydra.instance().clear()
     try:
         hydra = Hydra(task_name="bench", config_loader=OnceLoader(search_path))
@@ -130,6 +135,25 @@ def opened(sources: Sources) -> Iterator[Hydra]:
         yield hydra
     finally:
         GlobalHydra.instance().clear()
+        if theirs is not None:
+            GlobalHydra.instance().initialize(theirs)
+
+
+@contextmanager
+def _logging_kept() -> Iterator[None]:
+    """Hydra sets the root logger up anew for each run; whoever called us gets his own back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        for handler in root.handlers[:]:
+            root.removeHandler(handler)
+            if handler not in handlers:
+                handler.close()
+        for handler in handlers:
+            root.addHandler(handler)
+        root.setLevel(level)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,17 +236,20 @@ def in_context(composed: DictConfig) -> Iterator[tuple[DictConfig, DictConfig]]:
         HydraConfig.instance().cfg = before
 
 
-def _cell_task(task: Task) -> Callable[[DictConfig], object]:
-    """`task` in the form in which Hydra calls it for a cell of a sweep."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CellTask:
+    """A task in the form in which Hydra calls it for a cell of a sweep; the launcher finds in it whom to tell."""
 
-    def run_task(composed: DictConfig) -> object:
+    task: Task
+    say: Callable[[str], None]
+
+    def __call__(self, composed: DictConfig) -> object:
+        """Run the cell in the directory that Hydra has made for it."""
         from hydra.core.hydra_config import HydraConfig
 
         hydra: Any = HydraConfig.get()
         directory = Path(hydra.runtime.output_dir)
-        return task(replace(freeze(composed, hydra), turn=read_request(directory).turn), directory)
-
-    return run_task
+        return self.task(replace(freeze(composed, hydra), turn=read_request(directory).turn), directory)
 
 
 def _run_task(task: Task, tell: Callable[[Path], None]) -> Callable[[DictConfig], object]:

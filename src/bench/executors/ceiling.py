@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bench.drive import Assignment, Window
 from bench.executors.local import Batch, LocalExecutor
 from bench.load import ClosedLoop
-from bench.run import Assignment, Window
 
 if TYPE_CHECKING:
     from bench.backends.base import Backend

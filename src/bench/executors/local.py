@@ -9,19 +9,22 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
+from types import ModuleType
 from typing import TYPE_CHECKING, Self
 
+from bench.drive import NS_PER_S, Assignment, Crew, Window
 from bench.errors import BenchError, RunError
 from bench.executors.vitals import Vitals, WorkerFacts
 from bench.model import Phase
 from bench.record import Chunk, KnownError
-from bench.run import NS_PER_S, Assignment, Crew, Window
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -79,7 +82,8 @@ class LocalExecutor:
         for number in range(processes):
             ours, theirs = context.Pipe()
             worker = context.Process(target=work, args=(theirs,), name=f"bench worker {number}", daemon=True)
-            worker.start()
+            with _without_main():
+                worker.start()
             theirs.close()
             self._workers.append((worker, ours))
 
@@ -153,6 +157,21 @@ class LocalExecutor:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Show `multiprocessing` a main module that stands in no file, so that workers do not run ours anew.
+
+    It would import the script from which we were called in every worker: one without `if __name__ == "__main__"` would
+    start its benchmark there again. Workers need nothing from it: what is sent to them is of modules with a name.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _received(worker: SpawnProcess, connection: Connection) -> object:

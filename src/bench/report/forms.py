@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bench.costs import comparisons
+from bench.report.narrow import fitted
 from bench.report.page import Grid, Page
 from bench.report.server import counted_rows, query_rows
-from bench.report.sweep import state
 from bench.results import Run
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from bench.results import Sweep
+
+ANY_WIDTH = 10_000
 
 
 def document(results: Run | Sweep) -> Mapping[str, object]:
@@ -36,10 +38,9 @@ def document(results: Run | Sweep) -> Mapping[str, object]:
             "queries": query_rows(results),
             "waits": results.table("waits").to_pylist() if results.has("waits") else [],
         }
-    states = [state(results, cell) for cell in results.cells]
     return {
         "directory": str(results.directory),
-        "cells": [dict(zip(("cell", "status", "message"), state, strict=True)) for state in states],
+        "cells": [{"cell": cell, **state._asdict()} for cell, state in results.states().items()],
         "warnings": list(results.unreadable),
         "break_even": [each.document() for each in comparisons(results)],
         "operations": results.summaries().to_pylist(),
@@ -68,7 +69,7 @@ def plain(content: Page) -> str:
     from rich.console import Console
 
     out = io.StringIO()
-    print_page(content, Console(file=out, width=10_000, no_color=True, force_terminal=False, legacy_windows=False))
+    print_page(content, Console(file=out, width=ANY_WIDTH, no_color=True, force_terminal=False, legacy_windows=False))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
@@ -82,7 +83,8 @@ def print_page(content: Page, console: Console) -> None:
     for grid in content.grids:
         if grid.title:
             console.print(Text(f"\n{grid.title}", style="bold"))
-        console.print(_rich_table(grid))
+        for part in fitted(grid, lambda part: _width(part, console) <= console.width):
+            console.print(_rich_table(part))
     for note in content.notes:
         console.print(Text(note, style="yellow" if note.startswith(("Warning", "Error")) else "dim"))
 
@@ -98,14 +100,20 @@ def present(content: Page) -> None:
         console.file.write(plain(content))
 
 
+def _width(grid: Grid, console: Console) -> int:
+    """As wide as it would be where there is room for all of it."""
+    return console.measure(_rich_table(grid), options=console.options.update(width=ANY_WIDTH)).maximum
+
+
 def _rich_table(grid: Grid) -> Table:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for at, name in enumerate(grid.header):
-        table.add_column(Text(name), justify="left" if at < grid.left else "right", overflow="fold")
+        text = at < grid.left
+        table.add_column(Text(name), justify="left" if text else "right", overflow="fold", no_wrap=not text)
     for row in grid.rows:
         table.add_row(*map(Text, row))
     return table

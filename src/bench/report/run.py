@@ -31,7 +31,7 @@ def run_page(run: Run) -> Page:
     key = run.key
     return Page(
         title=f"{key.backend} · {key.dataset} · {key.workload} · {key.load}" + (EMULATED if run.emulated else ""),
-        lines=(*_standing(run), *_load(run), *search_lines(run), *_arrivals(run, rows), _answers(run)),
+        lines=(*_standing(run), *_nothing(rows), *_load(run), *search_lines(run), *_arrivals(run, rows), _answers(run)),
         grids=(*_streams(run, rows), *search_grids(run), *server_grids(run, rows)),
         notes=tuple(dict.fromkeys([*notes(rows), *run_notes(run), *server_notes(run), *_errors(run), *_warnings(run)])),
     )
@@ -43,6 +43,10 @@ def _standing(run: Run) -> list[str]:
     if run.in_progress:
         return [f"No end was written: the run is in progress, or was killed, in stage {run.stage}.", *errors]
     return [] if run.status == "done" else [f"The run is {run.status}; it came to stage {run.stage}.", *errors]
+
+
+def _nothing(rows: Sequence[Row]) -> list[str]:
+    return [] if rows else ["Nothing was measured: there is no summary."]
 
 
 def _load(run: Run) -> list[str]:

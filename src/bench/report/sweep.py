@@ -8,8 +8,8 @@ from statistics import median
 from bench.costs import sweep_notes
 from bench.report.page import Grid, Page
 from bench.report.run import notes
-from bench.report.texts import Row, emulated, measure_of, ms, number, of, usd
-from bench.results import Sweep
+from bench.report.texts import Row, emulated, measure_of, ms, number, of, short, usd
+from bench.results import CellState, Sweep
 
 REPEATED = "Each value is the median over up to {} repetitions, with the least and the greatest of them in brackets."
 
@@ -17,16 +17,18 @@ REPEATED = "Each value is the median over up to {} repetitions, with the least a
 def sweep_page(sweep: Sweep) -> Page:
     """What there is to say about a sweep."""
     rows: list[Row] = sweep.summaries().to_pylist()
-    states = [state(sweep, cell) for cell in sweep.cells]
-    done = sum(state[1] == "done" for state in states)
+    states = sweep.states()
+    done = sum(state.status == "done" for state in states.values())
     repetitions = max((len(runs) for runs in sweep.groups().values()), default=0)
     noun = "run" if repetitions > 1 else "cell"
-    cells = Grid(title=f"{noun.capitalize()}s", header=(noun, "status", "message"), rows=tuple(states), left=3)
+    rows_of_states = tuple((cell, state.status) for cell, state in states.items())
+    cells = Grid(title=f"{noun.capitalize()}s", header=(noun, "status"), rows=rows_of_states, left=2)
     return Page(
         title=f"Sweep {sweep.directory.name}: {done} of {of(len(states), noun)} done",
         grids=(*_side_by_side(rows, _differences(sweep)), cells),
         notes=(
             *([REPEATED.format(repetitions)] if repetitions > 1 else []),
+            *(_message(cell, state) for cell, state in states.items() if state.message),
             *notes(rows),
             *sweep_notes(sweep),
             *(f"Warning: {text}" for text in sweep.unreadable),
@@ -34,13 +36,9 @@ def sweep_page(sweep: Sweep) -> Page:
     )
 
 
-def state(sweep: Sweep, cell: str) -> tuple[str, str, str]:
-    """The manifest knows better than the ledger that a cell failed: answers are compared after a cell is done."""
-    entry, run = sweep.cells[cell], sweep.runs.get(cell)
-    if run is None or run.in_progress:
-        return cell, entry.status.value, entry.message
-    errors = run.manifest.get("errors", [])
-    return cell, run.status.value, entry.message or (str(errors[0]) if errors else "")
+def _message(cell: str, state: CellState) -> str:
+    """Below the table, which would grow as wide as the longest of them."""
+    return f"{'Error in ' if state.status == 'failed' else ''}{cell}: {short(state.message)}"
 
 
 def _differences(sweep: Sweep) -> dict[str, str]:

@@ -4,8 +4,10 @@ from bench.results.ledger import LEDGER_NAME, CellStatus, Entry, Ledger, done_ha
 from bench.results.manifest import RunKey, RunStatus, Stage
 from bench.results.run import STEPS_FOLDER, Run, RunWriter, fail_run, new_run_id, open_run
 from bench.results.spending import spent
+from bench.results.survey import Survey, survey
 from bench.results.sweep import (
     CELLS_NAME,
+    CellState,
     Sweep,
     find_runs,
     latest,
@@ -19,6 +21,7 @@ __all__ = [
     "CELLS_NAME",
     "LEDGER_NAME",
     "STEPS_FOLDER",
+    "CellState",
     "CellStatus",
     "Entry",
     "Ledger",
@@ -27,6 +30,7 @@ __all__ = [
     "RunStatus",
     "RunWriter",
     "Stage",
+    "Survey",
     "Sweep",
     "done_hashes",
     "fail_run",
@@ -40,5 +44,6 @@ __all__ = [
     "read_ledger",
     "spent",
     "states",
+    "survey",
     "write_cells",
 ]

@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from numbers import Integral
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import ResultError
+from bench.errors import NoResultsError, ResultError
 from bench.redact import redact
 
 if TYPE_CHECKING:
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 FILE_NAME = "manifest.json"
 SCHEMA_VERSION = 1
 """Of the whole results directory: manifest, file names and Arrow schemas."""
+DEPTH = 3
+"""How far below `outputs` a run lies: date, time, cell."""
+KINDS: Mapping[str, type] = MappingProxyType(
+    {
+        **dict.fromkeys(("times", "config", "capabilities", "choices", "versions"), dict),
+        **dict.fromkeys(("warnings", "errors"), list),
+        "repetition": int,
+    }
+)
+"""What other modules take entries of the manifest for, where they are there."""
 
 
 class RunStatus(StrEnum):
@@ -106,26 +117,37 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     """The manifest in `directory`.
 
     Raises:
-        ResultError: There is none, it is broken, or it was written by a newer version.
+        NoResultsError: There is none.
+        ResultError: It is broken, or was written by a newer version.
     """
     path = directory / FILE_NAME
     if not directory.is_dir():
-        raise ResultError(
+        raise NoResultsError(
             f"{directory} is not a directory; give the directory of a run, as `bench` prints it at its end"
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ResultError(f"{directory} is not a results directory: it has no {FILE_NAME}") from None
+        raise NoResultsError(
+            f"{directory} is not a results directory: it has no {FILE_NAME}{_others_below(directory)}"
+        ) from None
     except (OSError, ValueError) as error:
         raise ResultError(f"{path} cannot be read: {error}; run the cell again") from error
     _check(path, content)
     return dict(content)
 
 
+def _others_below(directory: Path) -> str:
+    """A hint at results that lie below; no deeper than `outputs` is, for the directory may be anybody's."""
+    for depth in range(1, DEPTH + 1):
+        for found in sorted(directory.glob("*/" * depth + FILE_NAME)):
+            return f"; there are results below, such as {found.parent}"
+    return ""
+
+
 def _check(path: Path, content: object) -> None:
     version = content.get("schema_version") if isinstance(content, dict) else None
-    if not isinstance(content, dict) or not isinstance(version, int):
+    if not isinstance(content, dict) or not isinstance(version, int) or version < 1:
         raise ResultError(f"{path} is no manifest: 'schema_version' is missing; run the cell again")
     if version > SCHEMA_VERSION:
         by = content.get("versions", {}).get("bench") if isinstance(content.get("versions"), dict) else None
@@ -138,6 +160,9 @@ def _check(path: Path, content: object) -> None:
     ]
     if missing:
         raise ResultError(f"{path} is no whole manifest: {', '.join(missing)} missing; run the cell again")
+    wrong = [name for name, kind in KINDS.items() if not isinstance(content.get(name, kind()), kind)]
+    if wrong:
+        raise ResultError(f"{path} is no manifest of this tool: {', '.join(wrong)} of another kind; run the cell again")
     if content["status"] not in set(RunStatus):
         raise ResultError(f"{path} has the unknown status '{content['status']}'; known are {', '.join(RunStatus)}")
 

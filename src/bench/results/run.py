@@ -28,7 +28,7 @@ from bench.results.manifest import (
     utc_now,
     write_manifest,
 )
-from bench.results.schemas import ADDED, SAMPLES, SCHEMAS, conform, from_rows
+from bench.results.schemas import ADDED, SAMPLES, SCHEMAS, conform, demand_published, from_rows
 from bench.results.spending import spent
 
 if TYPE_CHECKING:
@@ -217,9 +217,13 @@ def fail_run(directory: Path, reason: str) -> None:
     write_manifest(directory, {**content, "status": RunStatus.FAILED, "errors": [*errors, reason]})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Run:
-    """The results of one run, as they lie on disk."""
+    """The results of one run, as they lie on disk. A file is read when its table is asked for.
+
+    Tables are Arrow's, which pandas, Polars, DuckDB and whatever else knows Arrow's C stream take as they are:
+    `run.samples().to_pandas()`, `polars.from_arrow(run.summary)`.
+    """
 
     directory: Path
     manifest: Mapping[str, Any]
@@ -259,18 +263,28 @@ class Run:
         """The published table `name` was written."""
         return bool(self.parts()) if name == "samples" else (self.directory / f"{name}.parquet").is_file()
 
-    def table(self, name: str) -> pa.Table:
-        """The published table `name` of `schemas.SCHEMAS`.
+    @property
+    def summary(self) -> pa.Table:
+        """One row per operation: count, throughput, percentiles with their intervals, errors, cost.
 
         Raises:
-            ResultError: It was not written, is not whole, or lacks a published column.
+            ResultError: It was not written, or is not whole.
+        """
+        return self.table("summary")
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """The published table `name` of `schemas.SCHEMAS`, or only some of its columns.
+
+        Raises:
+            ResultError: There is no such table or column, it was not written, or is not whole.
         """
         if name == "samples":
-            return self.samples()
+            return self.samples(columns)
+        demand_published(name, columns)
         path = self.directory / f"{name}.parquet"
         if not path.is_file():
             raise ResultError(f"{self.directory} has no {name}.parquet: the run is {self.status} in stage {self.stage}")
-        return read_table(path, name)
+        return read_table(path, name, columns)
 
     def parts(self) -> tuple[Path, ...]:
         """The files of the samples, in the order in which they were written."""
@@ -280,11 +294,22 @@ class Run:
         """All samples, or only some of their columns; no rows when none were written.
 
         Raises:
-            ResultError: A part is not a whole file, or lacks a published column.
+            ResultError: There is no such column, a part is not a whole file, or lacks a published column.
         """
+        demand_published("samples", columns)
         chosen = pa.schema([SAMPLES.field(name) for name in columns]) if columns is not None else SAMPLES
         tables = [read_table(path, "samples", columns) for path in self.parts()]
         return pa.concat_tables(tables).unify_dictionaries() if tables else chosen.empty_table()
+
+    def __repr__(self) -> str:
+        from bench.results.card import run_text
+
+        return run_text(self)
+
+    def _repr_html_(self) -> str:
+        from bench.results.card import run_html
+
+        return run_html(self)
 
 
 def open_run(path: Path | str) -> Run:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from bench.errors import ResultError
+from bench.errors import ResultError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 _INSTANT = pa.timestamp("us", tz="UTC")
@@ -250,6 +250,19 @@ ADDED: Mapping[str, Mapping[str, object]] = MappingProxyType(
 )
 """By table, the columns that joined it after the first files of this schema version were written, each with what it
 means that a file lacks it. Whoever adds a column to a published table adds it here too."""
+
+
+def demand_published(name: str, columns: Sequence[str] | None) -> None:
+    """Refuse a table or a column that is not published.
+
+    Raises:
+        ResultError: The text names those that are, next to what was asked for.
+    """
+    if name not in SCHEMAS:
+        raise ResultError(f"there is no table '{name}'; there are {', '.join(SCHEMAS)}{nearest(name, SCHEMAS)}")
+    for column in columns or ():
+        if column not in SCHEMAS[name].names:
+            raise ResultError(f"the table '{name}' has no column '{column}'{nearest(column, SCHEMAS[name].names)}")
 
 
 def from_rows(name: str, rows: Iterable[Mapping[str, object]], constants: Mapping[str, object]) -> pa.Table:

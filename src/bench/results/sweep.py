@@ -5,26 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from bench.errors import ResultError
+from bench.errors import NoResultsError, ResultError
 from bench.order import cell_of
 from bench.results.ledger import LEDGER_NAME, Entry, read_ledger, states
 from bench.results.manifest import FILE_NAME
 from bench.results.run import STEPS_FOLDER, Run, open_run, read_table, write_parquet
-from bench.results.schemas import CELLS, conform
+from bench.results.schemas import CELLS, SCHEMAS, conform, demand_published
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
 CELLS_NAME = "cells.parquet"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+class CellState(NamedTuple):
+    """How a cell ended, if it did."""
+
+    status: str
+    """A `CellStatus`."""
+    message: str
+    """Why it failed, or was not run; else empty."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Sweep:
-    """The results of a sweep, as they lie on disk."""
+    """The results of a sweep, as they lie on disk. A file is read when its table is asked for."""
 
     directory: Path
     cells: Mapping[str, Entry]
@@ -44,6 +53,47 @@ class Sweep:
     def summaries(self) -> pa.Table:
         """All summaries of the sweep, made from the runs: rows of `schemas.CELLS`."""
         return gather(self.runs)
+
+    def samples(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The samples of all runs, or only some of their columns; each row carries the key of its run.
+
+        Raises:
+            ResultError: There is no such column, or a file is not whole.
+        """
+        return self.table("samples", columns)
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """The published table `name` of all runs that have it; no rows where none has.
+
+        Raises:
+            ResultError: There is no such table or column, or a file is not whole.
+        """
+        import pyarrow as pa
+
+        demand_published(name, columns)
+        tables = [run.table(name, columns) for run in self.runs.values() if run.has(name)]
+        fields = [SCHEMAS[name].field(column) for column in columns or SCHEMAS[name].names]
+        return pa.concat_tables([pa.schema(fields).empty_table(), *tables]).unify_dictionaries()
+
+    def states(self) -> Mapping[str, CellState]:
+        """How each cell ended. Its manifest knows better than the ledger: answers are compared after a cell is done."""
+        return {cell: self._state(entry, self.runs.get(cell)) for cell, entry in self.cells.items()}
+
+    def _state(self, entry: Entry, run: Run | None) -> CellState:
+        if run is None or run.in_progress:
+            return CellState(entry.status.value, entry.message)
+        errors = run.manifest.get("errors", [])
+        return CellState(run.status.value, entry.message or (str(errors[0]) if errors else ""))
+
+    def __repr__(self) -> str:
+        from bench.results.card import sweep_text
+
+        return sweep_text(self)
+
+    def _repr_html_(self) -> str:
+        from bench.results.card import sweep_html
+
+        return sweep_html(self)
 
 
 def open_sweep(path: Path | str) -> Sweep:
@@ -137,7 +187,7 @@ def latest(outputs: Path) -> Path:
     """The run or sweep below `outputs` that was started last.
 
     Raises:
-        ResultError: There is none.
+        NoResultsError: There is none.
     """
     started: dict[str, Path] = {}
     for manifest in sorted(outputs.rglob(FILE_NAME)):
@@ -149,6 +199,6 @@ def latest(outputs: Path) -> Path:
         except (ResultError, KeyError, TypeError):
             continue  # a broken run is not what was asked for
     if not started:
-        raise ResultError(f"no results below {outputs}; `bench` makes some")
+        raise NoResultsError(f"no results below {outputs}; `bench` makes some")
     last = started[max(started)]
     return last.parent if (last.parent / LEDGER_NAME).is_file() else last

@@ -41,13 +41,14 @@ class SequentialLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the jobs; gives one result per run: how it stands, and as `working_dir` the sweep's directory."""
-        from bench.commands.shell import say
+        from bench.config.compose import CellTask
         from bench.config.stored import save
         from bench.errors import ConfigError
         from bench.estimate import past_runs
         from bench.order import turns
         from bench.sweep import locked, run_cells
 
+        assert isinstance(self.task_function, CellTask)  # Hydra hands on what it was given
         setup_globals()
         sweep = Path(self.config.hydra.sweep.dir).absolute()
         with locked(sweep):
@@ -61,7 +62,8 @@ class SequentialLauncher(Launcher):
                 raise ConfigError("gives two cells one folder; let it hold ${hydra:job.num}", key="hydra.sweep.subdir")
             order = turns(len(found), repetitions=first.repetitions, order=first.order, seed=first.seed)
             cells = [self._cell(found[turn.cell], turn, sweep, past) for turn in order]
-            ended = run_cells(cells, sweep, fail_fast=bool(self.config.get("fail_fast")), say=say, budget=budget)
+            fail_fast = bool(self.config.get("fail_fast"))
+            ended = run_cells(cells, sweep, fail_fast=fail_fast, say=self.task_function.say, budget=budget)
         return [
             JobReturn(working_dir=str(sweep), status=JobStatus.COMPLETED, _return_value=ended[cell.name])
             for cell in cells

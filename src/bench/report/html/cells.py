@@ -9,9 +9,8 @@ from statistics import median
 from typing import Any
 
 from bench.report.html.tally import Tally, tally
-from bench.report.sweep import state
 from bench.report.texts import EMULATED, Row
-from bench.results import Run, Sweep, open_run
+from bench.results import CellState, Run, Sweep, open_run
 
 UNNAMED = ("name", "_target_")
 OWN_NAMES = ("backend", "dataset", "workload", "load")
@@ -27,8 +26,8 @@ class Cell:
     """What tells it apart from the others, in few words."""
     runs: tuple[Run, ...]
     """Its repetitions, as far as they can be read."""
-    states: tuple[tuple[str, str], ...]
-    """(status, message) of each repetition, those without a run included."""
+    states: tuple[CellState, ...]
+    """Of each repetition, those without a run included."""
     rows: tuple[Row, ...]
     """Of the summaries of all repetitions."""
     tallies: tuple[Tally, ...]
@@ -121,12 +120,12 @@ def cells_of(results: Sequence[Run | Sweep]) -> tuple[Cell, ...]:
 class _Found:
     name: str
     runs: tuple[Run, ...]
-    states: tuple[tuple[str, str], ...]
+    states: tuple[CellState, ...]
 
 
 def _of_run(run: Run) -> list[_Found]:
     errors = run.manifest.get("errors", [])
-    state = (run.status.value, str(errors[0]) if errors else "")
+    state = CellState(run.status.value, str(errors[0]) if errors else "")
     return [_Found(name=run.directory.name or str(run.directory), runs=(run,), states=(state,))]
 
 
@@ -135,11 +134,12 @@ def _of_sweep(sweep: Sweep, prefix: str) -> list[_Found]:
     members: dict[str, list[str]] = {}
     for name, entry in sweep.cells.items():
         members.setdefault(entry.config_hash or name, []).append(name)
+    states = sweep.states()
     return [
         _Found(
             name=prefix + _without_repetition(names),
             runs=tuple(sweep.runs[name] for name in names if name in sweep.runs),
-            states=tuple(state(sweep, name)[1:] for name in names),
+            states=tuple(states[name] for name in names),
         )
         for names in members.values()
     ]
@@ -153,10 +153,9 @@ def _without_repetition(names: Sequence[str]) -> str:
 def _cell(found: _Found, label: str) -> Cell:
     rows: list[Row] = []
     tallies = []
-    for at, run in enumerate(found.runs):
+    for run in found.runs:
         mine: list[Row] = run.table("summary").to_pylist() if run.has("summary") else []
-        number = run.manifest.get("repetition") or at
-        rows += [row | {"repetition": row["repetition"] or number} for row in mine]
+        rows += mine
         counted = _tally(run, mine)
         tallies += [counted] if counted else []
     return Cell(

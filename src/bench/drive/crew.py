@@ -8,25 +8,25 @@ from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal
 
+from bench.drive import readiness
+from bench.drive.assignment import NEVER_NS
+from bench.drive.lane import Lane, LineClient
+from bench.drive.pace import Pace, finer_timers
+from bench.drive.pipelined import PipelinedLane
+from bench.drive.readiness import ReadinessLoop
+from bench.drive.threads import BlockingClient
+from bench.drive.turns import OpenTurns
+from bench.drive.watchdog import Watchdog
 from bench.load import Share
 from bench.record import Chunk, Recorder
-from bench.run import readiness
-from bench.run.assignment import NEVER_NS
-from bench.run.lane import Lane, LineClient
-from bench.run.pace import Pace, finer_timers
-from bench.run.pipelined import PipelinedLane
-from bench.run.readiness import ReadinessLoop
-from bench.run.threads import BlockingClient
-from bench.run.turns import OpenTurns
-from bench.run.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.backends.base import Database
+    from bench.drive.assignment import Assignment, Window
+    from bench.drive.client import Client
     from bench.model import Phase
-    from bench.run.assignment import Assignment, Window
-    from bench.run.client import Client
 
 Loop = Literal["threads", "readiness"]
 

@@ -9,15 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bench.drive.client import CANCEL_AGAIN_NS, RECONNECT_PAUSE_S, Client
+from bench.drive.pace import Pace
+from bench.drive.turns import OWN_ORDER
 from bench.model import ErrorClass, Phase, RenderedOperation, Row, Statement, Value
 from bench.record import STATUS_OK
-from bench.run.client import CANCEL_AGAIN_NS, RECONNECT_PAUSE_S, Client
-from bench.run.pace import Pace
-from bench.run.turns import OWN_ORDER
 
 if TYPE_CHECKING:
     from bench.backends.base import Count
-    from bench.run.assignment import Window
+    from bench.drive.assignment import Window
 
 MEASUREMENT = Phase.MEASUREMENT
 

@@ -5,7 +5,7 @@ one thread serves all clients of a process whose driver does not wait. Nothing h
 or SQL.
 """
 
-from bench.run.assignment import NS_PER_S, Assignment, Window
-from bench.run.crew import Crew
+from bench.drive.assignment import NS_PER_S, Assignment, Window
+from bench.drive.crew import Crew
 
 __all__ = ["NS_PER_S", "Assignment", "Crew", "Window"]

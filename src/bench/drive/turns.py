@@ -6,12 +6,12 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from bench.drive.assignment import NEVER_NS
 from bench.model import Phase
-from bench.run.assignment import NEVER_NS
 
 if TYPE_CHECKING:
+    from bench.drive.assignment import Window
     from bench.load import Arrivals, Schedule
-    from bench.run.assignment import Window
 
 OWN_ORDER = -1
 """In the place of an operation: the next one of the client's own order."""

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from bench.run.aside import Aside
-from bench.run.assignment import NEVER_NS, NS_PER_S
-from bench.run.pace import finer_timers
+from bench.drive.aside import Aside
+from bench.drive.assignment import NEVER_NS, NS_PER_S
+from bench.drive.pace import finer_timers
 
 if TYPE_CHECKING:
     from typing import Literal
 
-    from bench.run.assignment import Window
-    from bench.run.lane import Lane, Wait
+    from bench.drive.assignment import Window
+    from bench.drive.lane import Lane, Wait
 
 LOOK_NS = 20_000_000
 """Between two looks at the deadlines of the clients."""

@@ -9,16 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from bench.drive.client import CANCEL_AGAIN_NS, RECONNECT_PAUSE_S, Client
+from bench.drive.readiness import READABLE, WRITABLE
+from bench.drive.turns import OWN_ORDER
 from bench.model import ErrorClass, Phase, RenderedOperation, Row
 from bench.record import STATUS_OK
-from bench.run.client import CANCEL_AGAIN_NS, RECONNECT_PAUSE_S, Client
-from bench.run.readiness import READABLE, WRITABLE
-from bench.run.turns import OWN_ORDER
 
 if TYPE_CHECKING:
     from bench.backends.line import Line, Send
-    from bench.run.assignment import Window
-    from bench.run.readiness import ReadinessLoop
+    from bench.drive.assignment import Window
+    from bench.drive.readiness import ReadinessLoop
 
 Wait: TypeAlias = int | Callable[[], object] | None
 """What a client waits for: an instant of the monotonic clock, work to be done aside, or None: its descriptor."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.run.threads import BlockingClient
+    from bench.drive.threads import BlockingClient
 
 WATCH_INTERVAL_S = 0.02
 

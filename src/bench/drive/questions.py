@@ -11,7 +11,7 @@ from bench import streams
 from bench.model import RenderedOperation, Row, Statement, Value
 
 if TYPE_CHECKING:
-    from bench.run.assignment import Assignment
+    from bench.drive.assignment import Assignment
     from bench.workload import Operation, Params, Workload
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.run.lane import Lane
+    from bench.drive.lane import Lane
 
 Work = Callable[[], object]
 

@@ -6,15 +6,15 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench.drive.assignment import NEVER_NS
+from bench.drive.lane import Lane, Life
+from bench.drive.turns import OWN_ORDER
 from bench.model import ErrorClass
 from bench.record import STATUS_OK
-from bench.run.assignment import NEVER_NS
-from bench.run.lane import Lane, Life
-from bench.run.turns import OWN_ORDER
 
 if TYPE_CHECKING:
-    from bench.run.assignment import Window
-    from bench.run.turns import Turn
+    from bench.drive.assignment import Window
+    from bench.drive.turns import Turn
 
 
 class Sent(NamedTuple):

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bench.drive.assignment import NEVER_NS, NS_PER_S, Assignment, Window
+from bench.drive.questions import Answering, Questions
+from bench.drive.turns import ClosedTurns, Turns
 from bench.model import ErrorClass, Phase, Row, Statement, Status, Value
 from bench.record import STATUSES, Recorder
-from bench.run.assignment import NEVER_NS, NS_PER_S, Assignment, Window
-from bench.run.questions import Answering, Questions
-from bench.run.turns import ClosedTurns, Turns
 
 if TYPE_CHECKING:
     from bench.backends.base import Database, Session
+    from bench.drive.turns import OpenTurns
     from bench.record import ErrorLog
-    from bench.run.turns import OpenTurns
 
 RECONNECT_PAUSE_S = 0.1
 CANCEL_AGAIN_NS = 500_000_000

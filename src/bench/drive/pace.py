@@ -8,10 +8,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
-from bench.run.assignment import NS_PER_S
+from bench.drive.assignment import NS_PER_S
 
 if TYPE_CHECKING:
-    from bench.run.client import Client
+    from bench.drive.client import Client
 
 PR_SET_TIMERSLACK = 29
 LONGEST_NAP_NS = NS_PER_S // 2
