@@ -1,4 +1,4 @@
-"""How late the tool itself starts operations in an open loop: `uv run python -m benchmarks.lag`.
+"""How late the tool itself starts operations in an open loop: `uv run python -m benchmarks.lag [--smoke]`.
 
 A closed loop first shows what the server gives to these clients. Open loops at parts of that rate follow, with both
 ways of waiting. The lag of the harness counts from when an operation was due and a client was free, so a busy server is
@@ -30,7 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each measurement")
     parser.add_argument("--parts", type=float, nargs="+", default=[0.1, 0.25, 0.5], help="of the closed loop's rate")
     parser.add_argument("--backend", default="postgres")
+    parser.add_argument("--smoke", action="store_true", help="one second of one rate, to see that it works")
     given = parser.parse_args(arguments)
+    if given.smoke:
+        given.clients, given.seconds, given.parts = 2, 1.0, [0.25]
     common = [
         f"backend={given.backend}", "workload=points", READS, "verify=false", "plans=false", "ceiling_s=0",
         f"load.clients={given.clients}", f"load.processes={given.processes}", f"load.duration_s={given.seconds}",

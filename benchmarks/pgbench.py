@@ -59,10 +59,20 @@ class Pgbench:
         )
 
 
-def compare(server: Server, kind: str, clients: int, *, pairs: int, duration_s: int) -> Pairs:
+def compare(server: Server, kind: str, clients: int, asked: argparse.Namespace) -> Pairs:
     """Pairs of one script with so many clients."""
-    threads = ClosedLoop(name="any", clients=clients).worker_processes(cores=environment.usable_cores())
-    ours = Tool(dsn=server.dsn, dataset="pgbench", workload=f"pgbench_{kind}", clients=clients, duration_s=duration_s)
+    processes = min(asked.processes, clients) if asked.processes else None
+    load = ClosedLoop(name="any", clients=clients, processes=processes)
+    threads = load.worker_processes(cores=environment.usable_cores())
+    duration_s = asked.duration
+    ours = Tool(
+        dsn=server.dsn,
+        dataset="pgbench",
+        workload=f"pgbench_{kind}",
+        clients=clients,
+        duration_s=duration_s,
+        overrides=[f"load.processes={threads}", f"backend.driver={asked.driver}"],
+    )
     theirs = Pgbench(server=server, script=SCRIPTS[kind], clients=clients, threads=threads, duration_s=duration_s)
 
     def tidy() -> None:
@@ -77,7 +87,7 @@ def compare(server: Server, kind: str, clients: int, *, pairs: int, duration_s: 
         tidy()
         return theirs.run()
 
-    return in_turn(f"{SCRIPTS[kind]}, {clients} client{'s' if clients > 1 else ''}", we, they, pairs=pairs)
+    return in_turn(f"{SCRIPTS[kind]}, {clients} client{'s' if clients > 1 else ''}", we, they, pairs=asked.pairs)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -87,6 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--duration", type=int, default=5, help="seconds of each run")
     parser.add_argument("--select", type=int, nargs="*", default=[1, 2, 4, 8, 16, 32], metavar="CLIENTS")
     parser.add_argument("--tpcb", type=int, nargs="*", default=[1, 8, 16], metavar="CLIENTS")
+    parser.add_argument("--processes", type=int, help="worker processes, and threads of pgbench; else the default")
+    parser.add_argument("--driver", default="wire", help="of the tool's backend")
     parser.add_argument("--smoke", action="store_true", help="one short pair, to see that it works")
     asked = parser.parse_args(arguments)
     if asked.smoke:
@@ -94,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with started() as server:
         server.command("pgbench", "-i", "-q", "-s", "10")
         found = [
-            compare(server, kind, clients, pairs=asked.pairs, duration_s=asked.duration)
+            compare(server, kind, clients, asked)
             for kind, counts in (("select", asked.select), ("tpcb", asked.tpcb))
             for clients in counts
         ]

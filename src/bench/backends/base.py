@@ -84,10 +84,17 @@ class Session(ABC):
         """The SQLSTATE, or the engine's own code, of an exception; None where there is none."""
         return getattr(error, "sqlstate", None)
 
-    def encode(self, statement: Statement, rows: Sequence[Sequence[Value]]) -> Sequence[Sequence[Value]]:
+    def encode(
+        self, statement: Statement, rows: Sequence[Sequence[Value]], *, counting: bool = False
+    ) -> Sequence[Sequence[Value]]:
         """The values of several calls in the form in which this driver sends them, worked out before they are timed.
 
         What it gives is taken by the calls of every session of the same database.
+
+        Args:
+            statement: What is called.
+            rows: The values of each call, in the order of `statement.parameters`.
+            counting: They are for `counting`, or for a `line` that counts, and for nothing else.
         """
         return rows
 

@@ -6,7 +6,7 @@ types that psycopg gives them; each statement is prepared once per connection an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import psycopg
@@ -34,11 +34,10 @@ INT4_OID = 23
 DONE = frozenset((TUPLES_OK, int(ExecStatus.COMMAND_OK), int(ExecStatus.EMPTY_QUERY)))
 
 
-class Encoded(tuple[bytes, "Sequence[Buffer | None]", tuple[int, ...], bytes]):
-    """The values of a statement as they are sent.
+class Encoded(tuple[bytes, "Sequence[Buffer | None]", tuple[int, ...]]):
+    """The values of a statement as they are sent: the name of the statement prepared for them, the values, their types.
 
-    The name of the statement prepared for them, the values, their types; and the messages that a session writes itself,
-    if it does. A type of its own, by which the calls tell it from values that are not encoded yet.
+    A type of its own, by which the calls tell it from values that are not encoded yet.
     """
 
     __slots__ = ()
@@ -52,10 +51,6 @@ def _as_int4(row: Sequence[Value]) -> list[Buffer | None] | None:
             return None
         found.append(b"%d" % value)
     return found
-
-
-def _unwritten(_: Sequence[Buffer | None]) -> bytes:
-    return b""
 
 
 class LibpqRows(Sequence[Row]):
@@ -99,11 +94,12 @@ class LibpqSession(PostgresSession):
         self._names = names
         self._dumping, self._loading = Transformer(connection), Transformer(connection)
 
-    def encode(self, statement: Statement, rows: Sequence[Sequence[Value]]) -> Sequence[Sequence[Value]]:
+    def encode(
+        self, statement: Statement, rows: Sequence[Sequence[Value]], *, counting: bool = False
+    ) -> Sequence[Sequence[Value]]:
         """The values as text, each with the name of the statement that is prepared for their types."""
         dumping, formats = self._dumping, [PyFormat.TEXT] * len(statement.parameters or rows[0])
         dump, known, name, found = dumping.dump_sequence, None, b"", []
-        write = self.writer(name, 0)
         for row in rows:
             sent: Sequence[Buffer | None] | None = _as_int4(row)  # as the dumper of `configure`, at a third of the cost
             types = (INT4_OID,) * len(row)
@@ -111,14 +107,9 @@ class LibpqSession(PostgresSession):
                 sent, types = dump(row, formats), dumping.types or ()
             if types != known:
                 known, name = types, self._names.name(statement.sql, types)
-                write = self.writer(name, len(row))
-            found.append(Encoded((name, sent, types, write(sent))))
+            found.append(Encoded((name, sent, types)))
         # Only this module's calls look into them, as `Session.encode` promises: the loops take them for values.
         return cast("Sequence[Sequence[Value]]", found)
-
-    def writer(self, name: bytes, parameters: int) -> Callable[[Sequence[Buffer | None]], bytes]:
-        """What writes the messages for values of a prepared statement; libpq does that itself, when they are sent."""
-        return _unwritten
 
     def encoded(self, statement: Statement, values: Sequence[Value]) -> Encoded:
         """As `encode` for one call, unless that was done already."""
@@ -130,7 +121,7 @@ class LibpqSession(PostgresSession):
         exec_prepared, prepared, answer = self.pgconn.exec_prepared, self.prepared, self.answer
 
         def call(values: Sequence[Value]) -> Sequence[Row]:
-            name, sent, types, _ = self.encoded(statement, values)
+            name, sent, types = self.encoded(statement, values)
             if name not in prepared:
                 answer(self.pgconn.prepare(name, statement.sql.encode(), types))
                 prepared.add(name)
@@ -223,7 +214,7 @@ class LibpqLine(Line):
         def send(values: Sequence[Value]) -> None:
             given: object = values
             encoded = given if type(given) is Encoded else session.encoded(statement, values)
-            name, sent, types, _ = encoded
+            name, sent, types = encoded
             if name in prepared:
                 send_prepared(name, sent)
             else:
@@ -298,7 +289,7 @@ class LibpqLine(Line):
         encoded, self._preparing = self._preparing, None
         changed = len(self._session.answer(result))
         if encoded is not None:
-            name, values, *_ = encoded
+            name, values, _ = encoded
             self._session.prepared.add(name)
             self._pgconn.send_query_prepared(name, values)
             self.unsent = bool(self._pgconn.flush())

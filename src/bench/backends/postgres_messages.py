@@ -40,19 +40,32 @@ NOT_ANSWERED = {
 }
 
 
+NAME = slice(6, 18)
+"""Where the name of a prepared statement stands in its `Bind`: behind kind, length and the unnamed portal."""
+
+
 class Bound:
     """The `Bind`, `Execute` and `Sync` of one prepared statement, written for many rows of values."""
 
     def __init__(self, name: bytes, parameters: int) -> None:
-        prefix = b"\0" + name + b"\0" + INT16(0) + INT16(parameters)
-        self._prefix = prefix
-        self._size = 4 + len(prefix) + 4 * parameters + len(AS_TEXT)
+        self._prefix = b"\0" + name + b"\0" + INT16(0) + INT16(parameters)
+        self._size = 4 + len(self._prefix) + 4 * parameters + len(AS_TEXT)
         self._heads: dict[int, bytes] = {}
-        """By the size of the values: kind, length and the part before them."""
+        """By the size of the values: what stands before them."""
+        self._single: dict[int, bytes] = {}
+        """The same with the length of the one value there is."""
+
+    def single(self, value: bytes) -> bytes:
+        """All that is sent for the one value of a statement with one parameter."""
+        size = len(value)
+        head = self._single.get(size)
+        if head is None:
+            head = self._single[size] = self._head(size) + INT32(size)
+        return head + value + ANSWER
 
     def message(self, values: Sequence[Buffer | None]) -> bytes:
         """All that is sent for a row of values, each as text, or None: NULL."""
-        parts = [b""]
+        parts: list[Buffer] = [b""]
         size = 0
         for value in values:
             if value is None:
@@ -60,13 +73,16 @@ class Bound:
                 continue
             length = len(value)
             size += length
-            parts += (SHORT[length] if length < len(SHORT) else INT32(length), value)  # type: ignore[arg-type]  # a buffer, as `join` takes it
+            parts += (SHORT[length] if length < len(SHORT) else INT32(length), value)
+        parts[0] = self._head(size)
+        parts.append(ANSWER)
+        return b"".join(parts)
+
+    def _head(self, size: int) -> bytes:
         head = self._heads.get(size)
         if head is None:
             head = self._heads[size] = b"B" + INT32(self._size + size) + self._prefix
-        parts[0] = head
-        parts.append(ANSWER)
-        return b"".join(parts)
+        return head
 
 
 def parse(name: bytes, sql: bytes, types: Sequence[int]) -> bytes:

@@ -1,4 +1,4 @@
-"""Names of prepared statements."""
+"""Names of prepared statements, all of them equally long."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ class StatementNames:
 
     def __init__(self) -> None:
         self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
+        self._statements: dict[bytes, tuple[str, tuple[int, ...]]] = {}
         self._lock = threading.Lock()
 
     def name(self, sql: str, types: tuple[int, ...]) -> bytes:
@@ -17,5 +18,10 @@ class StatementNames:
         known = self._names.get((sql, types))
         if known is None:
             with self._lock:
-                known = self._names.setdefault((sql, types), b"bench_%d" % len(self._names))
+                known = self._names.setdefault((sql, types), b"bench_%06d" % len(self._names))
+                self._statements[known] = (sql, types)
         return known
+
+    def statement(self, name: bytes) -> tuple[str, tuple[int, ...]]:
+        """The statement and the types of its parameters that have this name."""
+        return self._statements[name]

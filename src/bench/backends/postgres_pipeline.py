@@ -54,7 +54,7 @@ class PipelineLine(Line):
         session, pgconn = self._session, self._pgconn
 
         def send(values: Sequence[Value]) -> None:
-            name, sent, types, _ = session.encoded(statement, values)
+            name, sent, types = session.encoded(statement, values)
             new = name not in session.prepared
             if new:
                 pgconn.send_prepare(name, statement.sql.encode(), types)

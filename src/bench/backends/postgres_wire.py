@@ -8,21 +8,19 @@ that is encrypted cannot be used so.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import psycopg
 
 from bench.backends import postgres_messages as messages
 from bench.backends.line import Line, Send
-from bench.backends.postgres_libpq import Encoded, LibpqSession
-from bench.backends.postgres_session import begin_text, undone
+from bench.backends.postgres_libpq import INT4_OID, Encoded, LibpqSession
+from bench.backends.postgres_session import INT4_MAX, INT4_MIN, begin_text, undone
 from bench.model import ErrorClass, Row, Statement, Value
 
 if TYPE_CHECKING:
-    from psycopg.pq.abc import Buffer
-
     from bench.backends.base import Call, Count
     from bench.backends.postgres_names import StatementNames
     from bench.backends.postgres_session import Connection
@@ -32,8 +30,16 @@ READ_ON_BYTES = 262_144
 """At a time, of an answer that is longer."""
 KNOWN_ENDS = 4_096
 """So many ends of answers are remembered with the number of rows that they tell."""
-COMPLETE = messages.COMPLETE
+COMPLETE, NAME = messages.COMPLETE, messages.NAME
 ROLLBACK, COMMIT = messages.query(b"ROLLBACK"), messages.query(b"COMMIT")
+
+
+def as_single(rows: Sequence[Sequence[Value]]) -> list[bytes] | None:
+    """Whole numbers as text, where each row is one such number and all of them fit; otherwise None."""
+    if len(rows[0]) != 1:
+        return None
+    values = [b"%d" % value for (value,) in rows if type(value) is int and INT4_MIN <= value <= INT4_MAX]
+    return values if len(values) == len(rows) else None
 
 
 class WireSession(LibpqSession):
@@ -47,19 +53,34 @@ class WireSession(LibpqSession):
         self._bound: dict[bytes, messages.Bound] = {}
         self._blocking = False
 
-    def writer(self, name: bytes, parameters: int) -> Callable[[Sequence[Buffer | None]], bytes]:
-        """What writes `Bind`, `Execute` and `Sync`."""
+    def encode(
+        self, statement: Statement, rows: Sequence[Sequence[Value]], *, counting: bool = False
+    ) -> Sequence[Sequence[Value]]:
+        """The messages themselves, for those who only count; otherwise as libpq sends it."""
+        if not counting:
+            return super().encode(statement, rows)
+        values = as_single(rows)
+        if values is not None:
+            bound = self._writer(self._names.name(statement.sql, (INT4_OID,)), 1)
+            return [bound.single(value) for value in values]
+        encoded = cast("Sequence[Encoded]", super().encode(statement, rows))
+        return [self._writer(name, len(sent)).message(sent) for name, sent, _ in encoded]
+
+    def _writer(self, name: bytes, parameters: int) -> messages.Bound:
         bound = self._bound.get(name)
         if bound is None:
             bound = self._bound[name] = messages.Bound(name, parameters)
-        return bound.message
+        return bound
 
     def message(self, statement: Statement, values: Sequence[Value]) -> tuple[bytes, bytes]:
         """What is to be sent, and the name of the statement that it prepares before, or nothing."""
-        name, _, types, message = self.encoded(statement, values)
+        given: object = values
+        message = given if type(given) is bytes else cast("bytes", self.encode(statement, [values], counting=True)[0])
+        name = message[messages.NAME]
         if name in self.prepared:
             return message, b""
-        return messages.parse(name, statement.sql.encode(), types) + message, name
+        sql, types = self._names.statement(name)
+        return messages.parse(name, sql.encode(), types) + message, name
 
     def heard(self, data: bytes, preparing: bytes = b"") -> messages.Answer | None:
         """Take what was received; gives the answer when it is here to its end.
@@ -117,12 +138,11 @@ class WireSession(LibpqSession):
 
         def count(values: Sequence[Value]) -> int:
             given: object = values
-            if type(given) is not Encoded or given[0] not in prepared or not self._blocking:
+            if type(given) is not bytes or given[NAME] not in prepared or not self._blocking:
                 return self._ask(*self.message(statement, values)).rows
-            message = given[3]
-            written = write(fd, message)
-            if written != len(message):
-                self._write(message[written:])
+            written = write(fd, given)
+            if written != len(given):
+                self._write(given[written:])
             data = read(fd, READ_BYTES)
             rows = ends.get(data[data.rfind(COMPLETE) :])
             return rows if rows is not None else self._answer(data).rows
@@ -194,8 +214,8 @@ class WireLine(Line):
 
         def send(values: Sequence[Value]) -> None:
             given: object = values
-            if type(given) is Encoded and given[0] in prepared:
-                message = given[3]
+            if type(given) is bytes and given[NAME] in prepared:
+                message = given
             else:
                 message, self._preparing = session.message(statement, values)
                 self._careful = True

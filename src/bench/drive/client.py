@@ -69,7 +69,7 @@ class Client:
 
     def encode(self, statement: Statement, rows: Sequence[Sequence[Value]]) -> Sequence[Sequence[Value]]:
         """Values as the session sends them; by the session of the moment, since one that is lost is replaced."""
-        return self.session.encode(statement, rows)
+        return self.session.encode(statement, rows, counting=self.assignment.workload.scripted)
 
     def rows(self) -> Sequence[Row]:
         """The result of the last step, for workloads that look at it."""

@@ -77,8 +77,8 @@ class Lane:
             if position == OWN_ORDER:
                 position = questions.next_operation()
             script = questions.next_script[position]()
-            ready_ns, attempts_left = max(intended_ns, free_ns), client.operations[position].retries
-            attempt = -1
+            ready_ns = intended_ns if intended_ns > free_ns else free_ns
+            attempts_left, attempt = client.operations[position].retries, -1
             while attempts_left >= 0:
                 attempts_left, attempt, rows = attempts_left - 1, attempt + 1, 0
                 if self.unheard:

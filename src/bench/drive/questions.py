@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from bench import streams
@@ -50,8 +50,10 @@ class Questions:
 
         pairs = zip(workload.asked, assignment.operations, strict=True)
         streams_of_scripts = [_primed(scripts(operation, rendered)) for operation, rendered in pairs]
-        changes = assignment.load.mix(client, workload)
-        self.next_operation = _primed(streams.order(workload, seed, lane=client, changes=changes)).__next__
+        order: Iterator[int] = repeat(0)
+        if len(workload.asked) > 1:
+            order = _primed(streams.order(workload, seed, lane=client, changes=assignment.load.mix(client, workload)))
+        self.next_operation = order.__next__
         """Gives the position of the next operation in the client's own order."""
         self.next_script: Sequence[Callable[[], Script]] = [stream.__next__ for stream in streams_of_scripts]
         """By the position of the operation: gives its next run."""

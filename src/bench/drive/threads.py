@@ -83,7 +83,7 @@ class BlockingClient(Client):
             if position == OWN_ORDER:
                 position = questions.next_operation()
             script = questions.next_script[position]()
-            ready_ns = max(intended_ns, free_ns)
+            ready_ns = intended_ns if intended_ns > free_ns else free_ns
             for attempt in range(self.operations[position].retries + 1):
                 calls, rows = self._calls[position], 0
                 self.cancelled, self._next_cancel_ns = False, 0
