@@ -115,5 +115,5 @@ def test_the_command_writes_one_page_of_several_directories(home, sweep, tmp_pat
     assert done.returncode == 2
     assert "several directories make one page; say with --output FILE where it goes" in done.stderr
     done = bench("report", str(tmp_path), "--format", "html", home=home, cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "is not a results directory: it has no manifest.json" in done.stderr

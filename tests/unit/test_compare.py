@@ -14,6 +14,8 @@ from bench.compare.documents import document, table
 from bench.compare.overall import PENALTY, SHIFT_NS
 from bench.doubt import Doubt
 from bench.errors import ConfigError
+from bench.report.html.answer import by_operation
+from bench.report.verdicts import comparison_page
 from bench.results import open_run, open_sweep
 from bench.results.manifest import RunStatus
 from bench.stats.histogram import RELATIVE_ERROR
@@ -223,6 +225,23 @@ def test_in_all_it_is_the_geometric_mean_of_shifted_ratios(tmp_path):
     (overall,) = found.overall
     assert overall.ratio == pytest.approx(math.prod(ratios) ** (1 / 3))
     assert (overall.operations, overall.shift_ns, overall.penalty_ratio) == (3, SHIFT_NS, None)
+
+
+def test_where_all_can_be_told_and_no_operation_alone_it_is_said_why(tmp_path):
+    """Three noisy pairs: three claims together need intervals 1.8 times as wide as one, and noise cancels in a mean."""
+    cells = ("before", {}), ("after", {"slower": dict.fromkeys(OPERATIONS, 1.5), "config": {"build": "b"}})
+    found = judge(open_sides([write_sweep(tmp_path, *cells, repetitions=3, between_runs=0.15)]), measures=["p50"])
+    assert set(said(found).values()) == {"cannot tell"}
+    (overall,) = found.overall
+    assert overall.verdict == "slower"
+    assert overall.remark.startswith("In all it is slower although no single operation can be told: that is one claim")
+    assert "the 3 claims on single operations" in overall.remark
+    assert overall.remark in comparison_page(found).lines
+    assert any(overall.remark in text for text in by_operation({"points": found}))
+
+
+def test_where_an_operation_is_told_nothing_is_remarked(judged):
+    assert [each.remark for each in judged.overall] == ["", ""]
 
 
 def test_what_was_not_answered_counts_with_a_penalty(tmp_path):

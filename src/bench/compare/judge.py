@@ -11,7 +11,7 @@ from bench.compare.facing import Facing, face
 from bench.compare.measured import Reader, measured
 from bench.compare.model import Comparison, Objection, Side
 from bench.compare.objections import KINDS, Found, objections
-from bench.compare.overall import overall
+from bench.compare.overall import overall, remarked
 from bench.compare.verdicts import verdicts
 from bench.errors import ConfigError, nearest
 from bench.stats.decide import MARGIN
@@ -67,13 +67,14 @@ def compare(
     missing = [
         note for name in candidates for note in _missing(baseline_name, labelled[baseline_name], name, labelled[name])
     ]
+    said = tuple(each for name in found for each in verdicts(name, found[name], measures, margin))
     return Comparison(
         baseline=_side(baseline_name, baseline),
         candidates=tuple(_side(name, runs) for name, runs in candidates.items()),
         differences=differences(sides),
         objections=tuple(each for facings in found.values() for facing in facings for each in facing.objections),
-        verdicts=tuple(each for name in found for each in verdicts(name, found[name], measures, margin)),
-        overall=tuple(overall(found, measures, margin)),
+        verdicts=said,
+        overall=tuple(remarked(each, said) for each in overall(found, measures, margin)),
         allowed=tuple(allow),
         margin=margin,
         notes=(*notes, *missing),

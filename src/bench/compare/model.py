@@ -83,6 +83,8 @@ class Overall:
     """Added to both times, so that operations that take next to none do not decide; 0 for the throughput."""
     penalty_ratio: float | None = None
     """What a failed operation counts with; None where none failed."""
+    remark: str = ""
+    """Why it is decided although no single operation is, where that is so: one sentence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

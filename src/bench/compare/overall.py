@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from bench.compare.facing import Facing
-    from bench.compare.model import Measure
+    from bench.compare.model import Measure, Verdict
     from bench.stats.shift import Shift
 
+_DECIDED = frozenset({Outcome.FASTER, Outcome.SLOWER, Outcome.EQUIVALENT})
 SHIFT_NS = 10_000.0
 """Added to both times: 10 µs, about what the way to an engine on the same machine takes, so that an operation which
 takes next to nothing does not decide by its noise."""
@@ -55,6 +56,26 @@ def overall(
         for name, facings in found.items():
             parts = [_part(facing, measure) for facing in facings]
             yield _overall(name, measure, parts, PENALTY * worst, margin)
+
+
+def remarked(each: Overall, verdicts: Sequence[Verdict]) -> Overall:
+    """The same, with the reason why it is decided where no verdict on a single operation is.
+
+    That is no contradiction: Holm's procedure asks more of each of many claims than of one alone, and with few runs
+    that is a great deal (three pairs: the half width of one interval among six is 2.5 times that of one alone), while
+    noise that operations do not share cancels in their mean.
+    """
+    mine = [verdict for verdict in verdicts if verdict.candidate == each.candidate]
+    single = {verdict.verdict for verdict in mine if verdict.measure == each.measure}
+    claims = sum(verdict.ratio is not None for verdict in mine)
+    if each.verdict not in _DECIDED or Outcome.CANNOT_TELL not in single or single & _DECIDED or claims < 2:
+        return each
+    return replace(
+        each,
+        remark=f"In all it is {each.verdict} although no single operation can be told: that is one claim, and noise "
+        f"partly cancels in a mean, while the {claims} claims on single operations have to hold together and so need "
+        "wider intervals; more repetitions narrow them.",
+    )
 
 
 def _overall(name: str, measure: Measure, parts: Sequence[_Part], penalty: float, margin: float) -> Overall:

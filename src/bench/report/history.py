@@ -16,9 +16,10 @@ NS_PER_MS = 1e6
 def history_page(history: History) -> Page:
     """One table per series, the steps marked where they begin."""
     stepped = [series for series in history.series if series.steps]
+    operations = {series.operation for series in history.series}
     runs = {point.run_id for series in history.series for point in series.points}
     return Page(
-        title=f"History of {of(len(history.series), 'operation')} in {of(len(runs), 'run')}",
+        title=f"History of {of(len(operations), 'operation')} in {of(len(runs), 'run')}",
         lines=tuple(_sentence(series) for series in stepped) or ("No level changed, as far as these runs tell.",),
         grids=tuple(_grid(series) for series in history.series),
         notes=(

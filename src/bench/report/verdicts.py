@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bench.compare import Comparison, GateResult, Overall, Verdict
 
-SHOWN_DIFFERENCES = 40
+SHOWN_DIFFERENCES = 20
 SHOWN_CHARACTERS = 60
 
 
@@ -32,7 +32,8 @@ def comparison_page(comparison: Comparison, gates: Sequence[GateResult] = ()) ->
             line
             for each in comparison.overall
             if each.measure == _first(comparison)
-            for line in (_sentence(each, comparison), _operations(each, comparison))
+            for line in (_sentence(each, comparison), _operations(each, comparison), each.remark)
+            if line
         ),
         grids=(*_differences(comparison), *_verdicts(comparison), *_overall(comparison.overall), *_gates(gates)),
         notes=tuple(_notes(comparison)),

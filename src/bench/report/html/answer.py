@@ -43,16 +43,17 @@ def caveats(cells: Sequence[Cell]) -> Iterator[str]:
 
 
 def by_operation(comparisons: Mapping[str, Comparison]) -> Iterator[str]:
-    """How many operations have which verdict, for that in all hides those that differ."""
+    """How many operations have which verdict, for that in all hides those that differ, and why it may hide them all."""
     for name, comparison in comparisons.items():
         where = f" on {name}" if len(comparisons) > 1 else ""
         for side in comparison.candidates:
             mine = [each for each in comparison.overall if each.candidate == side.name]
-            measure = _first(mine).measure if mine else ""
+            measure, remark = (_first(mine).measure, _first(mine).remark) if mine else ("", "")
             said = [each.verdict for each in comparison.of(side.name) if each.measure == measure]
             if len(said) > 1:
                 counts = ", ".join(f"{said.count(each)} {each}" for each in Outcome if each in said)
-                yield f"{side.name} against {comparison.baseline.name}{where}, operation by operation: {counts}."
+                sides = f"{side.name} against {comparison.baseline.name}{where}"
+                yield f"{sides}, operation by operation: {counts}. {remark}".rstrip()
 
 
 def _compared(comparisons: Mapping[str, Comparison]) -> Iterator[str]:
