@@ -80,7 +80,7 @@ def test_what_the_server_says_before_it_hangs_up_is_the_reason():
 @pytest.mark.parametrize("kind", [b"G", b"W"])
 def test_a_server_that_waits_for_rows_is_not_waited_for(kind):
     with pytest.raises(psycopg.NotSupportedError, match="COPY"):
-        messages.Incoming().take(message(kind, b"\0\0\0"))
+        messages.Incoming().take(BOUND + message(kind, b"\0\0\0"))
 
 
 @pytest.mark.parametrize(

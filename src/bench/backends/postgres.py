@@ -57,7 +57,7 @@ class PostgresBackend(Backend):
     """Sent with each connection, to any server."""
     logged: bool = True
     """Tables survive a crash of the server; without, they are written with no log (`UNLOGGED`)."""
-    driver: Literal["wire", "libpq", "cursor", "pool", "pipeline"] = "wire"
+    driver: Literal["wire", "libpq", "cursor", "pool", "pipeline"] = "libpq"
     """How a client uses its connection: see `docs/performance.md`.
 
     `wire`: by messages that are written ahead of time, in one loop for all clients of a process; `libpq`: the same by
@@ -216,8 +216,8 @@ class PostgresBackend(Backend):
         chosen = {"search_path": f"{schema},public" if schema else "public", **self.session_settings}
         options = [login.get("options", ""), *(f"-c {name}={_escaped(value)}" for name, value in chosen.items())]
         login.setdefault("connect_timeout", str(self.connect_timeout_s))
-        if self.driver == "wire":
-            login.setdefault("gssencmode", "disable")  # which is chosen silently where a ticket is there
+        if self.driver == "wire" and "PGGSSENCMODE" not in os.environ and "service" not in login:
+            login.setdefault("gssencmode", "disable")  # libpq chooses it silently where a ticket is there
         return login | {
             "options": " ".join(option for option in options if option),
             "application_name": "bench",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # Plain numbers, which compare faster than members of an enum.
 TUPLES_OK = int(ExecStatus.TUPLES_OK)
 INT4_OID = 23
+OTHER_KIND = "the values were encoded for another kind of connection: the server has changed whether it encrypts"
 DONE = frozenset((TUPLES_OK, int(ExecStatus.COMMAND_OK), int(ExecStatus.EMPTY_QUERY)))
 
 
@@ -114,6 +115,8 @@ class LibpqSession(PostgresSession):
     def encoded(self, statement: Statement, values: Sequence[Value]) -> Encoded:
         """As `encode` for one call, unless that was done already."""
         given: object = values
+        if type(given) is bytes:
+            raise psycopg.OperationalError(OTHER_KIND)
         return given if type(given) is Encoded else cast("Encoded", self.encode(statement, [values])[0])
 
     def prepare(self, statement: Statement) -> Call:

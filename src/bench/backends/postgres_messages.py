@@ -19,6 +19,8 @@ INT32 = Struct("!i").pack
 INT16 = Struct("!h").pack
 HEAD = Struct("!ci")
 NULL = INT32(-1)
+WAITING = (b"2\0\0\0\4G", b"2\0\0\0\4W", b"1\0\0\0\0042\0\0\0\4G", b"1\0\0\0\0042\0\0\0\4W")
+"""How an answer begins after which the server waits for rows."""
 SHORT = tuple(INT32(length) for length in range(256))
 """How long a value is, as it is sent."""
 
@@ -34,6 +36,7 @@ COMPLETE = b"C\0\0\0"
 """How `CommandComplete` begins: its kind, and three bytes of its length."""
 READY_SIZE = 6
 WITHOUT_ROWS = frozenset({b"BEGIN", b"COMMIT"})
+READY_HEAD = b"Z\0\0\0\5"
 NOT_ANSWERED = {
     b"G": "waits for rows to COPY, which a statement of a workload cannot give",
     b"W": "wants to COPY both ways, which a statement of a workload cannot",
@@ -134,8 +137,17 @@ class Incoming:
             psycopg.NotSupportedError: The server waits for something that it will not get.
         """
         held = self._data
+        before = len(held)
         held += data
-        at, size = 0, len(held)
+        # Rows are passed over unread until the end may be here: that is much cheaper, and their number is in the end.
+        may_end = self._ready or held.find(READY_HEAD, max(0, before - len(READY_HEAD))) >= 0
+        if not may_end and not held.startswith(WAITING):
+            return None
+        self._read()
+        return self._whole() if self._ready and not held else None
+
+    def _read(self) -> None:
+        held, at, size = self._data, 0, len(self._data)
         while size - at >= HEAD.size:
             kind, length = HEAD.unpack_from(held, at)
             after = at + 1 + length
@@ -147,7 +159,6 @@ class Incoming:
                 self._note(kind, bytes(held[at + HEAD.size : after]))
             at = after
         del held[:at]
-        return self._whole() if self._ready and not held else None
 
     def _note(self, kind: bytes, body: bytes) -> None:
         if kind == b"C":
@@ -176,6 +187,7 @@ class Incoming:
 
     def farewell(self) -> psycopg.Error:
         """Why nothing comes any more: what the server said last, or that it said nothing."""
+        self._read()
         fields = self._fields
         self.clear()
         return error_of(fields) if fields else psycopg.OperationalError("the server closed the connection unexpectedly")
@@ -216,5 +228,6 @@ def error_of(fields: Mapping[int, bytes]) -> psycopg.Error:
         kind = psycopg.errors.lookup(fields.get(ord("C"), b"").decode())
     except KeyError:
         kind = psycopg.DatabaseError
-    detail = [f"\n{name}:  {fields[code].decode()}" for code, name in ((68, "DETAIL"), (72, "HINT")) if code in fields]
+    further = ((ord("D"), "DETAIL"), (ord("H"), "HINT"), (ord("W"), "CONTEXT"))
+    detail = [f"\n{name}:  {fields[code].decode()}" for code, name in further if code in fields]
     return kind(fields.get(ord("M"), b"").decode() + "".join(detail), info=dict(fields))

@@ -18,8 +18,10 @@ class StatementNames:
         known = self._names.get((sql, types))
         if known is None:
             with self._lock:
-                known = self._names.setdefault((sql, types), b"bench_%06d" % len(self._names))
+                # Who reads takes no lock, so a name is known last of all.
+                known = self._names.get((sql, types)) or b"bench_%06d" % len(self._names)
                 self._statements[known] = (sql, types)
+                self._names[sql, types] = known
         return known
 
     def statement(self, name: bytes) -> tuple[str, tuple[int, ...]]:

@@ -146,14 +146,13 @@ class PostgresDatabase(Database):
 
     def session(self) -> Session:
         """A connection of its own, or one that borrows from the pool for each operation."""
-        if self._driver == "libpq" or (self._driver == "wire" and self._encrypted):
+        if self._driver in {"libpq", "wire"}:
             from bench.backends.postgres_libpq import LibpqSession
-
-            return LibpqSession(self._login.connect(), self._names)
-        if self._driver == "wire":
             from bench.backends.postgres_wire import WireSession
 
-            return WireSession(self._login.connect(), self._names)
+            connection = self._login.connect()
+            kind = WireSession if self._driver == "wire" and self._plain(connection) else LibpqSession
+            return kind(connection, self._names)
         if self._driver == "pipeline":
             from bench.backends.postgres_pipeline import PipelineSession
 
@@ -169,10 +168,9 @@ class PostgresDatabase(Database):
                 self._pool = open_pool(self._login, self._pool_size)
         return PooledSession(self._pool)
 
-    @property
-    def _encrypted(self) -> bool:
-        """Messages cannot be written and read here; all connections of one login are alike."""
-        return bool(self._connection.pgconn.ssl_in_use)
+    def _plain(self, connection: Connection) -> bool:
+        """Messages can be written and read here, since nothing is encrypted."""
+        return not connection.pgconn.ssl_in_use and self._login.parameters.get("gssencmode") == "disable"
 
     def execute(self, sql: str) -> Sequence[Row]:
         """Send one statement, without parameters; its result whole."""
@@ -211,9 +209,9 @@ class PostgresDatabase(Database):
         """Version, build, every setting that is not PostgreSQL's default, and the driver where it is another."""
         with self._asking("its settings") as connection:
             told = postgres_facts.facts(connection)
-        if self._driver == "wire" and self._encrypted:
-            return {**told, "driver": "libpq, since the connection is encrypted"}
-        return told
+            if self._driver == "wire" and not self._plain(connection):
+                return {**told, "driver": "libpq, since the connection is or may be encrypted"}
+            return told
 
     def current_settings(self, names: Sequence[str]) -> Mapping[str, str]:
         """What the server has for each of these settings that it knows."""

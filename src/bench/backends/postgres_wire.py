@@ -8,7 +8,7 @@ that is encrypted cannot be used so.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
@@ -16,8 +16,8 @@ import psycopg
 
 from bench.backends import postgres_messages as messages
 from bench.backends.line import Line, Send
-from bench.backends.postgres_libpq import INT4_OID, Encoded, LibpqSession
-from bench.backends.postgres_session import INT4_MAX, INT4_MIN, begin_text, undone
+from bench.backends.postgres_libpq import INT4_OID, OTHER_KIND, Encoded, LibpqSession
+from bench.backends.postgres_session import INT4_MAX, INT4_MIN, begin_text, classify, undone
 from bench.model import ErrorClass, Row, Statement, Value
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ READ_ON_BYTES = 262_144
 """At a time, of an answer that is longer."""
 KNOWN_ENDS = 4_096
 """So many ends of answers are remembered with the number of rows that they tell."""
+LAST_WORDS = frozenset({b"FATAL", b"PANIC"})
 COMPLETE, NAME = messages.COMPLETE, messages.NAME
 ROLLBACK, COMMIT = messages.query(b"ROLLBACK"), messages.query(b"COMMIT")
 
@@ -52,6 +53,9 @@ class WireSession(LibpqSession):
         self._incoming = messages.Incoming()
         self._bound: dict[bytes, messages.Bound] = {}
         self._blocking = False
+        self._counts = False
+        """Its statements are called by `counting`, so that its transactions are opened and closed here too."""
+        self.gone = False
 
     def encode(
         self, statement: Statement, rows: Sequence[Sequence[Value]], *, counting: bool = False
@@ -75,6 +79,10 @@ class WireSession(LibpqSession):
     def message(self, statement: Statement, values: Sequence[Value]) -> tuple[bytes, bytes]:
         """What is to be sent, and the name of the statement that it prepares before, or nothing."""
         given: object = values
+        if self.gone:
+            raise psycopg.OperationalError("the connection is closed")
+        if type(given) is Encoded:
+            raise psycopg.OperationalError(OTHER_KIND)
         message = given if type(given) is bytes else cast("bytes", self.encode(statement, [values], counting=True)[0])
         name = message[messages.NAME]
         if name in self.prepared:
@@ -93,22 +101,46 @@ class WireSession(LibpqSession):
             psycopg.Error: The server refused, or is gone.
         """
         if not data:
-            raise self._incoming.farewell()
+            raise self.lost()
         end = data[data.rfind(COMPLETE) :]
-        answer = self._incoming.take(data)
+        rows = None if preparing else self.ends.get(end)
+        if rows is not None:
+            self._incoming.clear()
+            return messages.Answer(rows=rows)
+        try:
+            answer = self._incoming.take(data)
+        except psycopg.NotSupportedError:
+            self.gone = True  # it waits for rows, and would take the next message for them
+            raise
         if answer is None:
             return None
         if answer.parsed:
             self.prepared.add(preparing)
         if answer.fields:
-            raise messages.error_of(answer.fields)
+            raise self._refusal(answer.fields)
         if messages.count_in(end) == answer.rows and len(self.ends) < KNOWN_ENDS:
             self.ends[end] = answer.rows
         return answer
 
+    def _refusal(self, fields: Mapping[int, bytes]) -> psycopg.Error:
+        self.gone = self.gone or fields.get(ord("V")) in LAST_WORDS
+        return messages.error_of(fields)
+
+    def lost(self, error: OSError | None = None) -> psycopg.Error:
+        """What it means that the connection is gone: what the server said last, or else what the system says."""
+        self.gone = True
+        said = self._incoming.farewell()
+        return said if error is None or said.sqlstate else psycopg.OperationalError(str(error))
+
     def classify(self, error: Exception) -> ErrorClass:
-        """As always; what the operating system refuses means that the connection is gone."""
-        return ErrorClass.DISCONNECTED if isinstance(error, OSError) else super().classify(error)
+        """By SQLSTATE, and by the state of the connection."""
+        return classify(error, gone=self.gone or self._connection.closed)
+
+    def close(self) -> None:
+        """Close the connection; its number may be another's from now on, so nothing may be written to it."""
+        self.gone, self._blocking = True, False
+        self.prepared.clear()
+        super().close()
 
     def line(self, *, counting: bool = False) -> Line:
         """The same connection, used without waiting; through libpq for those who look at the rows."""
@@ -135,15 +167,19 @@ class WireSession(LibpqSession):
     def counting(self, statement: Statement) -> Count:
         """One write and one read."""
         fd, ends, prepared, write, read = self.pgconn.socket, self.ends, self.prepared, os.write, os.read
+        self._counts = True
 
         def count(values: Sequence[Value]) -> int:
             given: object = values
             if type(given) is not bytes or given[NAME] not in prepared or not self._blocking:
                 return self._ask(*self.message(statement, values)).rows
-            written = write(fd, given)
-            if written != len(given):
-                self._write(given[written:])
-            data = read(fd, READ_BYTES)
+            try:
+                written = write(fd, given)
+                if written != len(given):
+                    self._write(given[written:])
+                data = read(fd, READ_BYTES)
+            except OSError as error:
+                raise self.lost(error) from error
             rows = ends.get(data[data.rfind(COMPLETE) :])
             return rows if rows is not None else self._answer(data).rows
 
@@ -151,6 +187,9 @@ class WireSession(LibpqSession):
 
     def begin(self, isolation: str = "") -> None:
         """Open a transaction."""
+        if not self._counts:
+            super().begin(isolation)
+            return
         self._ask(messages.query(begin_text(isolation)))
 
     def commit(self) -> None:
@@ -159,18 +198,29 @@ class WireSession(LibpqSession):
         Raises:
             psycopg.errors.InFailedSqlTransaction: A statement of it had failed, so that nothing lasts.
         """
-        if self._ask(COMMIT).tag == b"ROLLBACK":
+        if not self._counts:
+            super().commit()
+        elif self._ask(COMMIT).tag == b"ROLLBACK":
             raise undone()
 
     def rollback(self) -> None:
         """Undo what is open; a dead connection has nothing open."""
-        with suppress(psycopg.Error, OSError):
+        if not self._counts:
+            super().rollback()
+            return
+        with suppress(psycopg.Error):
             self._ask(ROLLBACK)
 
     def _ask(self, message: bytes, preparing: bytes = b"") -> messages.Answer:
+        if self.gone:
+            raise psycopg.OperationalError("the connection is closed")
         self._wait(blocking=True)
-        self._write(message)
-        return self._answer(os.read(self.pgconn.socket, READ_BYTES), preparing)
+        try:
+            self._write(message)
+            data = os.read(self.pgconn.socket, READ_BYTES)
+        except OSError as error:
+            raise self.lost(error) from error
+        return self._answer(data, preparing)
 
     def _write(self, message: bytes) -> None:
         while message:
@@ -179,7 +229,10 @@ class WireSession(LibpqSession):
     def _answer(self, data: bytes, preparing: bytes = b"") -> messages.Answer:
         """The answer of which `data` is the beginning."""
         while (answer := self.heard(data, preparing)) is None:
-            data = os.read(self.pgconn.socket, READ_ON_BYTES)
+            try:
+                data = os.read(self.pgconn.socket, READ_ON_BYTES)
+            except OSError as error:
+                raise self.lost(error) from error
         return answer
 
     def _wait(self, *, blocking: bool) -> None:
@@ -223,6 +276,8 @@ class WireLine(Line):
                 written = write(fd, message)
             except BlockingIOError:
                 written = 0
+            except OSError as error:
+                raise session.lost(error) from error
             if written != len(message):
                 self._rest, self.unsent = message[written:], True
 
@@ -241,18 +296,27 @@ class WireLine(Line):
         return self._command(ROLLBACK)
 
     def _command(self, message: bytes, *, committing: bool = False) -> Send:
-        fd, write = self._fd, os.write
+        session, fd, write = self._session, self._fd, os.write
 
         def send(_: Sequence[Value]) -> None:
             self._committing = committing
-            write(fd, message)
+            if session.gone:
+                raise psycopg.OperationalError("the connection is closed")
+            try:
+                write(fd, message)
+            except OSError as error:
+                raise session.lost(error) from error
 
         return send
 
     def flush(self) -> bool:
         """Send what is left; the server answers nothing before it has all of it."""
-        with suppress(BlockingIOError):
+        try:
             self._rest = self._rest[os.write(self._fd, self._rest) :]
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            raise self._session.lost(error) from error
         self.unsent = bool(self._rest)
         return self.unsent
 
@@ -264,6 +328,8 @@ class WireLine(Line):
             data = os.read(self._fd, READ_BYTES)
         except BlockingIOError:
             return None
+        except OSError as error:
+            raise self._session.lost(error) from error
         rows = self._known(data[data.rfind(COMPLETE) :])
         return rows if rows is not None else self._heard(data)
 
@@ -272,14 +338,17 @@ class WireLine(Line):
             data = os.read(self._fd, READ_ON_BYTES)
         except BlockingIOError:
             return None
+        except OSError as error:
+            raise self._session.lost(error) from error
         return self._heard(data)
 
     def _heard(self, data: bytes) -> int | None:
         """An answer that is longer, the first of its kind, or an error."""
         self._careful = False
-        answer = self._session.heard(data, self._preparing)
+        preparing, self._preparing = self._preparing, b""
+        answer = self._session.heard(data, preparing)
         if answer is None:
-            self._careful = True
+            self._careful, self._preparing = True, preparing
             return None
         if self._committing and answer.tag == b"ROLLBACK":
             raise undone()

@@ -133,7 +133,7 @@ class BlockingClient(Client):
         In a thread for each: a driver's cancel may take as long as the network does, and the other clients need their
         watch.
         """
-        if self._cancelling or not self.overdue(now_ns) or now_ns < self._next_cancel_ns:
+        if not self._under_way or self._cancelling or not self.overdue(now_ns) or now_ns < self._next_cancel_ns:
             return
         self._cancelling = True
         threading.Thread(target=self._cancel, args=(now_ns,), name="cancel", daemon=True).start()
