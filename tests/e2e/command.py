@@ -47,5 +47,6 @@ def warnings_of(run):
 
 
 def _environ(home, more):
+    """Without pages, which take longer than most runs of these tests; those about pages ask for them."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PG"))}
-    return {**kept, "BENCH_HOME": str(home), "NO_COLOR": "1", **(more or {})}
+    return {**kept, "BENCH_HOME": str(home), "NO_COLOR": "1", "BENCH_PAGE": "no", **(more or {})}

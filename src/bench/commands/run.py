@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from bench.results import Run, Sweep
 
 FAILED = 1
+PAGE_VARIABLE = "BENCH_PAGE"
+"""`no`: runs and sweeps end without their page; `bench report --format html` draws it when it is wanted."""
+HAS_NUMBERS = frozenset({"done", "interrupted"})
 
 
 def main(arguments: Sequence[str], shell: Shell) -> int:
@@ -60,9 +63,12 @@ def conclude(results: Run | Sweep, shell: Shell) -> int:
     else:
         states = [entry.status.value for entry in results.cells.values()]
     say(f"results: {place}")
-    draw(results)
+    drawn = shell.environ.get(PAGE_VARIABLE) != "no" and any(state in HAS_NUMBERS for state in states)
+    if drawn:
+        draw(results)
     if all(state == "done" for state in states):
-        say(f"next: open {place}/{PAGE_NAME}, or {shell.command} query 'from summary' {place}")
+        first = f"open {place}/{PAGE_NAME}, or " if drawn else ""
+        say(f"next: {first}{shell.command} query 'from summary' {place}")
         return 0
     missing = sum(state != "done" for state in states)
     what = "this run" if isinstance(results, Run) else f"{missing} of {len(states)} cells"
