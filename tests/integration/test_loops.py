@@ -130,6 +130,7 @@ def test_the_same_questions_come_back_with_the_same_rows(shop, loop):
         assert (ours["start_ns"][1:] >= ours["end_ns"][:-1]).all(), "one operation of a client at a time"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_write_conflict_is_retried_with_the_same_values(shop, loop):
     operation = Operation(

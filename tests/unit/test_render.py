@@ -363,6 +363,7 @@ def test_a_schema_template_is_optional_and_a_backends_own_wins(studio):
     assert len(renderer.render_schema("shop", "other")) == 2
 
 
+@pytest.mark.alone
 def test_rendering_is_quick(studio):
     studio.write(
         "w/q.sql.j2", "select o.order_id, c.name from orders o join customers c using (customer_id) order by 1"
