@@ -130,11 +130,10 @@ def test_the_same_questions_come_back_with_the_same_rows(shop, loop):
         assert (ours["start_ns"][1:] >= ours["end_ns"][:-1]).all(), "one operation of a client at a time"
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_write_conflict_is_retried_with_the_same_values(shop, loop):
     operation = Operation(
-        name="bump", template="t", transactional=True, isolation="serializable", retries=50, timeout_s=20
+        name="bump", template="t", transactional=True, isolation="serializable", retries=500, timeout_s=20
     )
     operations = (
         rendered(
@@ -332,11 +331,11 @@ def test_a_pipeline_keeps_several_operations_under_way_and_the_failure_of_one_le
 
 def test_a_pipeline_whose_session_is_ended_goes_on_with_a_new_one(server):
     operation = Operation(name="nap", template="t", timeout_s=20)
-    operations = (rendered(operation, read("SELECT pg_sleep(0.01)")),)
-    load = ClosedLoop(name="l", clients=2, duration_s=1.5)
+    operations = (rendered(operation, read("SELECT pg_sleep(0.2)")),)
+    load = ClosedLoop(name="l", clients=2, duration_s=2)
 
     def kill(crew):
-        time.sleep(0.5)
+        time.sleep(0.5)  # in the middle of a nap, so that no place in the pipeline is being filled
         with psycopg.connect(server.dsn, autocommit=True) as connection:
             for number in crew.session_numbers:
                 connection.execute("SELECT pg_terminate_backend(%s)", [int(number)])
@@ -344,8 +343,8 @@ def test_a_pipeline_whose_session_is_ended_goes_on_with_a_new_one(server):
     backend = replace(server, driver="pipeline", pipeline_depth=3)
     workload = Workload(name="w", operations=(operation,))
     found = drive(backend, "readiness", load, workload, operations, meanwhile=kill)
-    assert 2 <= found.statuses()["error"] <= 6, "what was under way on two connections, at most three each"
-    assert found.statuses()["ok"] > 60
+    assert found.statuses()["error"] == 6
+    assert found.statuses()["ok"] > 10
     assert len(found.crew.session_numbers) == 4
 
 

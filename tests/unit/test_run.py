@@ -147,6 +147,22 @@ def test_a_cancel_that_stalls_keeps_no_other_client_waiting():
     assert (samples["end_ns"] - samples["start_ns"]).max() < one_after_the_other_s * 0.8 * NS_PER_S
 
 
+def test_the_watch_over_clients_that_think_starts_no_threads(monkeypatch):
+    started = []
+    thread = threading.Thread
+
+    def counted(*args, **options):
+        started.append(options.get("name"))
+        return thread(*args, **options)
+
+    monkeypatch.setattr("bench.drive.threads.threading.Thread", counted)
+    load = ClosedLoop(name="l", clients=3, duration_s=0.5, think_time_s=0.3)
+    workload, rendered = one_operation(timeout_s=0.05)
+    _, _, samples = drive(KnownBackend(), load, workload, rendered)
+    assert set(samples["status"].tolist()) == {STATUSES.index("ok")}
+    assert "cancel" not in started
+
+
 def test_a_cancel_that_fails_is_sent_again_and_ends_no_watch():
     load = ClosedLoop(name="l", clients=1, duration_s=0, iterations=2)
     workload, rendered = one_operation(timeout_s=0.1)

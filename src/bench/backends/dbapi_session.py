@@ -205,7 +205,7 @@ class DbapiSession(Session):
                 else:
                     cursor.execute(sql, bound(values))
                 rows: Sequence[Row] = cursor.fetchall() if cursor.description is not None else ()
-            except Exception:
+            except Exception:  # whatever a driver raises, its statement must be ended; it is raised again
                 self._end_statement(self._connection.rollback)
                 raise
             self._end_statement(self._connection.commit)

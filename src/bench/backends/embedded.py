@@ -237,8 +237,7 @@ class EmbeddedServer:
                 env=server_environment(),
                 cwd="/",
                 start_new_session=True,  # Ctrl-C is for us; the server is stopped when its clients are done
-                # One system call in the child, of a function that was looked up before; it takes no lock.
-                preexec_fn=_end_with_parent() if watched_by_kernel else None,  # noqa: PLW1509
+                preexec_fn=_end_with_parent() if watched_by_kernel else None,  # noqa: PLW1509  # one system call, no lock
                 user=self._account.uid if self._account.foreign else None,
                 group=self._account.gid,
                 extra_groups=[] if self._account.foreign else None,

@@ -110,7 +110,7 @@ class PipelineLine(Line):
         for result in results:  # where the preparation fails, that is the error, and the statement was passed over
             try:
                 changed = len(self._session.answer(result))
-            except Exception:
+            except Exception:  # whatever it is, the name is not prepared; it is raised again
                 if prepared is not None:
                     self._session.prepared.discard(prepared)
                 raise

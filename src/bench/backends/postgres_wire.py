@@ -18,6 +18,7 @@ from bench.backends import postgres_messages as messages
 from bench.backends.line import Line, Send
 from bench.backends.postgres_libpq import INT4_OID, OTHER_KIND, Encoded, LibpqSession
 from bench.backends.postgres_session import INT4_MAX, INT4_MIN, begin_text, classify, undone
+from bench.errors import BackendError
 from bench.model import ErrorClass, Row, Statement, Value
 
 if TYPE_CHECKING:
@@ -79,8 +80,6 @@ class WireSession(LibpqSession):
     def message(self, statement: Statement, values: Sequence[Value]) -> tuple[bytes, bytes]:
         """What is to be sent, and the name of the statement that it prepares before, or nothing."""
         given: object = values
-        if self.gone:
-            raise psycopg.OperationalError("the connection is closed")
         if type(given) is Encoded:
             raise psycopg.OperationalError(OTHER_KIND)
         message = given if type(given) is bytes else cast("bytes", self.encode(statement, [values], counting=True)[0])
@@ -89,6 +88,30 @@ class WireSession(LibpqSession):
             return message, b""
         sql, types = self._names.statement(name)
         return messages.parse(name, sql.encode(), types) + message, name
+
+    def write(self, message: bytes) -> int:
+        """Send as much as goes at once; gives how many bytes that was.
+
+        Raises:
+            psycopg.Error: The connection is gone. When it is closed its number may be another's, so nothing is sent.
+        """
+        if self.gone:
+            raise psycopg.OperationalError("the connection is closed")
+        try:
+            return os.write(self.pgconn.socket, message)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise self.lost(error) from error
+
+    def read(self, size: int) -> bytes | None:
+        """What has come in; None: nothing yet."""
+        try:
+            return os.read(self.pgconn.socket, size)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            raise self.lost(error) from error
 
     def heard(self, data: bytes, preparing: bytes = b"") -> messages.Answer | None:
         """Take what was received; gives the answer when it is here to its end.
@@ -212,32 +235,23 @@ class WireSession(LibpqSession):
             self._ask(ROLLBACK)
 
     def _ask(self, message: bytes, preparing: bytes = b"") -> messages.Answer:
-        if self.gone:
-            raise psycopg.OperationalError("the connection is closed")
         self._wait(blocking=True)
-        try:
-            self._write(message)
-            data = os.read(self.pgconn.socket, READ_BYTES)
-        except OSError as error:
-            raise self.lost(error) from error
-        return self._answer(data, preparing)
+        self._write(message)
+        return self._answer(self.read(READ_BYTES), preparing)
 
     def _write(self, message: bytes) -> None:
         while message:
-            message = message[os.write(self.pgconn.socket, message) :]
+            message = message[self.write(message) :]
 
-    def _answer(self, data: bytes, preparing: bytes = b"") -> messages.Answer:
+    def _answer(self, data: bytes | None, preparing: bytes = b"") -> messages.Answer:
         """The answer of which `data` is the beginning."""
-        while (answer := self.heard(data, preparing)) is None:
-            try:
-                data = os.read(self.pgconn.socket, READ_ON_BYTES)
-            except OSError as error:
-                raise self.lost(error) from error
+        while data is None or (answer := self.heard(data, preparing)) is None:
+            data = self.read(READ_ON_BYTES)
         return answer
 
     def _wait(self, *, blocking: bool) -> None:
         """Whether reading waits; in its own calls libpq takes it for granted that it does not."""
-        if self._blocking != blocking:
+        if self._blocking != blocking and not self.gone:
             os.set_blocking(self.pgconn.socket, blocking)
             self._blocking = blocking
 
@@ -272,12 +286,12 @@ class WireLine(Line):
             else:
                 message, self._preparing = session.message(statement, values)
                 self._careful = True
+                if session.gone:
+                    raise psycopg.OperationalError("the connection is closed")
             try:
                 written = write(fd, message)
-            except BlockingIOError:
-                written = 0
-            except OSError as error:
-                raise session.lost(error) from error
+            except OSError:
+                written = session.write(message)
             if written != len(message):
                 self._rest, self.unsent = message[written:], True
 
@@ -296,54 +310,36 @@ class WireLine(Line):
         return self._command(ROLLBACK)
 
     def _command(self, message: bytes, *, committing: bool = False) -> Send:
-        session, fd, write = self._session, self._fd, os.write
+        write = self._session.write
 
         def send(_: Sequence[Value]) -> None:
             self._committing = committing
-            if session.gone:
-                raise psycopg.OperationalError("the connection is closed")
-            try:
-                write(fd, message)
-            except OSError as error:
-                raise session.lost(error) from error
+            if (written := write(message)) != len(message):
+                self._rest, self.unsent = message[written:], True
 
         return send
 
     def flush(self) -> bool:
         """Send what is left; the server answers nothing before it has all of it."""
-        try:
-            self._rest = self._rest[os.write(self._fd, self._rest) :]
-        except BlockingIOError:
-            pass
-        except OSError as error:
-            raise self._session.lost(error) from error
+        self._rest = self._rest[self._session.write(self._rest) :]
         self.unsent = bool(self._rest)
         return self.unsent
 
     def receive(self) -> int | None:
         """Rows returned or changed, when the answer is there to its end."""
         if self._careful:
-            return self._read_on()
+            return self._heard(self._session.read(READ_ON_BYTES))
         try:
             data = os.read(self._fd, READ_BYTES)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise self._session.lost(error) from error
+        except OSError:
+            return self._heard(self._session.read(READ_BYTES))
         rows = self._known(data[data.rfind(COMPLETE) :])
         return rows if rows is not None else self._heard(data)
 
-    def _read_on(self) -> int | None:
-        try:
-            data = os.read(self._fd, READ_ON_BYTES)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            raise self._session.lost(error) from error
-        return self._heard(data)
-
-    def _heard(self, data: bytes) -> int | None:
+    def _heard(self, data: bytes | None) -> int | None:
         """An answer that is longer, the first of its kind, or an error."""
+        if data is None:
+            return None
         self._careful = False
         preparing, self._preparing = self._preparing, b""
         answer = self._session.heard(data, preparing)
@@ -355,5 +351,5 @@ class WireLine(Line):
         return answer.rows
 
     def rows(self) -> Sequence[Row]:
-        """Nothing: whoever looks at rows gets another line."""
-        raise NotImplementedError("this line counts rows only")
+        """Refused: whoever looks at rows gets another line, see `WireSession.line`."""
+        raise BackendError("this side of a session counts rows only")

@@ -315,7 +315,9 @@ class _Attempt:
             try:
                 # A copy, since the driver writes what the server answers into the session parameters it was given.
                 return connect(**copy.deepcopy(self._parameters))
-            except Exception as error:
+            except (
+                Exception
+            ) as error:  # the driver raises far more than its own errors; what does not pass is raised again
                 # The driver repeats a login once only. A refusal is never repeated: that locks users out.
                 if not refusals.is_passing(error) or time.monotonic() + PAUSE_S > until or self._given_up:
                     raise

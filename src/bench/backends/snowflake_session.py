@@ -64,7 +64,7 @@ class SnowflakeDatabase(Database):
         try:
             with refused("its parameters"):
                 snowflake_facts.demand_no_result_cache(self._connection)
-        except BaseException:
+        except BaseException:  # an interrupt too must not leave a session at the service
             self._connection.close()
             raise
 

@@ -82,7 +82,7 @@ class ReadinessLoop:
             except StopIteration:
                 # The others of these events are reported again.
                 self._leave(lane)
-            except Exception as error:
+            except Exception as error:  # a mistake of ours or a driver's: raised again, with whose it was
                 error.add_note(f"client {lane.client.number}" if lane else "the loop")
                 raise
             if (now_ns := time.monotonic_ns()) >= self._look_at_ns:
@@ -129,7 +129,7 @@ class ReadinessLoop:
         except StopIteration:
             self._leave(lane)
             return
-        except Exception as error:
+        except Exception as error:  # as above
             error.add_note(f"client {lane.client.number}")
             raise
         if wait is not None:

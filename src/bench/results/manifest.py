@@ -98,7 +98,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with beside.open("rb+") as written:
             os.fsync(written.fileno())
         beside.replace(path)
-    except BaseException as error:
+    except BaseException as error:  # an interrupt too must not leave half a file
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         if isinstance(error, OSError):

@@ -1,0 +1,118 @@
+"""Sessions that write and read PostgreSQL's messages themselves: what they must not do, and what they count."""
+
+import os
+import time
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from bench.backends.postgres import PostgresBackend
+from bench.backends.postgres_libpq import LibpqSession
+from bench.backends.postgres_wire import WireSession
+from bench.model import ErrorClass, Namespace, Statement
+
+NOWHERE = Namespace(schema="")
+SERIES = Statement(sql="SELECT g, repeat('x', 10) FROM generate_series(1, $1::int) g", parameters=("n",))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with PostgresBackend(driver="wire").provision("wire", tmp_path_factory.mktemp("home"), lambda line: None) as found:
+        yield found
+
+
+@pytest.fixture
+def session(server):
+    with server.open(NOWHERE) as database, database.session() as found:
+        assert isinstance(found, WireSession)
+        yield found
+
+
+def received(line, send, values):
+    """What the side that does not wait gives for a call."""
+    send(values)
+    end = time.monotonic() + 20
+    while (rows := line.receive()) is None:
+        assert time.monotonic() < end
+        time.sleep(0.0005)
+    return rows
+
+
+def sent(session, statement, *rows):
+    return session.encode(statement, rows, counting=True)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_answers_of_any_length_are_counted_the_first_time_and_later(session, waits):
+    if waits:
+        count = session.counting(SERIES)
+    else:
+        line = session.line(counting=True)
+        send = line.prepare(SERIES)
+
+        def count(values):
+            return received(line, send, values)
+
+    sizes = [0, 1, 400, 1_000, 30_000, 1, 30_000, 1_000, 0]
+    assert [count(values) for values in sent(session, SERIES, *([size] for size in sizes))] == sizes
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_nothing_is_written_to_a_number_that_is_another_files_by_now(session, tmp_path, waits):
+    (values,) = sent(session, SERIES, [3])
+    if waits:
+        call, begin = session.counting(SERIES), session.begin
+        assert call(values) == 3
+    else:
+        line = session.line(counting=True)
+        call, send_begin = line.prepare(SERIES), line.begin()
+        assert received(line, call, values) == 3
+
+        def begin():
+            send_begin(())
+
+    number = session.pgconn.socket
+    session.close()
+    other = os.open(tmp_path / "other", os.O_CREAT | os.O_WRONLY)
+    if other != number:
+        os.dup2(other, number)
+    for ask in (lambda: call(values), begin):
+        with pytest.raises(psycopg.OperationalError):
+            ask()
+    for opened in {other, number}:
+        os.close(opened)
+    assert (tmp_path / "other").read_bytes() == b""
+
+
+def test_a_server_that_hangs_up_means_that_the_connection_is_gone_whatever_its_reason(server):
+    limited = replace(server, session_settings={"transaction_timeout": "50ms"})
+    nap = Statement(sql="SELECT pg_sleep($1::int)", parameters=("n",))
+    with limited.open(NOWHERE) as database, database.session() as session:
+        count, (values,) = session.counting(nap), sent(session, nap, [5])
+        with pytest.raises(psycopg.Error) as caught:
+            count(values)
+        assert caught.value.sqlstate == "25P04"
+        assert session.classify(caught.value) is ErrorClass.DISCONNECTED
+
+
+def test_a_mistake_of_a_workload_is_not_the_connections(session):
+    assert session.classify(FileNotFoundError("no such file")) is ErrorClass.FATAL
+
+
+def test_a_statement_that_waits_for_rows_costs_the_connection(session):
+    copy = Statement(sql="COPY pg_temp.t FROM STDIN", returns_rows=False)
+    make = Statement(sql="CREATE TEMP TABLE t (a int)", returns_rows=False)
+    assert session.counting(make)(sent(session, make, [])[0]) == 0
+    with pytest.raises(psycopg.NotSupportedError, match="COPY") as caught:
+        session.counting(copy)(sent(session, copy, [])[0])
+    assert session.classify(caught.value) is ErrorClass.DISCONNECTED
+
+
+def test_values_encoded_for_another_kind_of_connection_are_refused(server, session):
+    with replace(server, driver="libpq").open(NOWHERE) as database, database.session() as other:
+        assert type(other) is LibpqSession
+        with pytest.raises(psycopg.OperationalError, match="another kind"):
+            other.counting(SERIES)(sent(session, SERIES, [3])[0])
+        with pytest.raises(psycopg.OperationalError, match="another kind"):
+            session.counting(SERIES)(other.encode(SERIES, [[3]])[0])
