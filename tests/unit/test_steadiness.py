@@ -175,3 +175,11 @@ def test_a_rate_is_known_by_how_the_blocks_differ():
 def test_nothing_cannot_be_drawn_from():
     with pytest.raises(ValueError, match="no value"):
         log_quantiles((Histogram.of(np.array([])),) * 3, 0.5, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("draws", [log_means, lambda blocks, rng: log_quantiles(blocks, 0.5, rng)], ids=["mean", "p50"])
+def test_an_operation_seen_in_one_stretch_of_a_run_only_is_known_as_what_it_was(draws):
+    """A third of all draws of fifty stretches miss the only one with values."""
+    nothing, seen = Histogram.of(np.zeros(0, dtype=np.int64)), Histogram.of(np.arange(1_700_000, 2_400_000, 100_000))
+    found = draws((*[nothing] * (BLOCKS - 1), seen), np.random.default_rng(11))
+    assert np.exp(found) == pytest.approx(np.full(1_000, 2_000_000), rel=1e-3)

@@ -29,7 +29,8 @@ def log_quantiles(
     """Logarithms of the quantile of resampled runs, shape (resamples,); their deviation is its standard error.
 
     Args:
-        blocks: Of one run, in any order; those without values are part of the draw.
+        blocks: Of one run, in any order; those without values are part of the draw, but a resample of nothing else
+            has no quantile and is drawn again.
         q: Above 0 and below 1.
         rng: Source of the draws.
         resamples: How many.
@@ -39,15 +40,15 @@ def log_quantiles(
     """
     counts, values = _stacked(blocks)
     up_to = np.cumsum(counts.T, axis=0, dtype=np.float64)  # of each bin, how many values each block has up to it
-    return np.asarray(np.log(values[_bins_at(q, _draws(len(blocks), rng, resamples), up_to)]))
+    return np.asarray(np.log(values[_bins_at(q, _draws_with_values(up_to[-1], rng, resamples), up_to)]))
 
 
 def log_means(blocks: Sequence[Histogram], rng: np.random.Generator, resamples: int = RESAMPLES) -> np.ndarray:
     """The same of the mean."""
     counts, values = _stacked(blocks)
     sizes, sums = counts.sum(axis=1), counts @ values
-    drawn = _draws(len(blocks), rng, resamples)
-    return np.asarray(np.log((drawn @ sums) / np.maximum(drawn @ sizes, 1)))
+    drawn = _draws_with_values(sizes, rng, resamples)
+    return np.asarray(np.log((drawn @ sums) / (drawn @ sizes)))
 
 
 def log_rates(blocks: Sequence[Histogram], rng: np.random.Generator, resamples: int = RESAMPLES) -> np.ndarray:
@@ -82,12 +83,26 @@ def _draws(blocks: int, rng: np.random.Generator, resamples: int) -> np.ndarray:
     return rng.multinomial(blocks, np.full(blocks, 1 / blocks), size=resamples).astype(np.float64)
 
 
+def _draws_with_values(sizes: np.ndarray, rng: np.random.Generator, resamples: int) -> np.ndarray:
+    """The same without the draws in which no block has a value: an operation seen in one block of fifty has many.
+
+    Args:
+        sizes: Values of each block, shape (blocks,); not all of them 0.
+        rng: Source of the draws.
+        resamples: How many.
+    """
+    drawn = _draws(len(sizes), rng, resamples)
+    while (empty := drawn @ sizes == 0).any():
+        drawn[empty] = _draws(len(sizes), rng, int(empty.sum()))
+    return drawn
+
+
 def _bins_at(q: float, drawn: np.ndarray, up_to: np.ndarray) -> np.ndarray:
     """The bin in which the quantile of each resample lies, by bisection of all at once: no resample is ever summed up.
 
     Args:
         q: Above 0 and below 1.
-        drawn: How often each block is drawn, shape (resamples, blocks).
+        drawn: How often each block is drawn, shape (resamples, blocks); each row draws at least one value.
         up_to: Values up to each bin, shape (bins, blocks).
     """
     ranks = np.maximum(np.ceil(drawn @ up_to[-1] * q - 1e-9), 1)
