@@ -30,6 +30,7 @@ FIELDS = {
 due and its client was free, so that nothing but the harness stood between it and its start.
 """
 LAYOUT = struct.Struct("=ihhii5q")
+SAMPLE_BYTES = LAYOUT.size
 
 STATUSES = tuple(Status)
 STATUS_OK = STATUSES.index(Status.OK)
@@ -129,7 +130,7 @@ class Recorder:
             self._values, at, client, operation, attempt, status, error, rows,
             intended_start_ns, ready_ns, start_ns, end_ns,
         )  # fmt: skip
-        self._at = at = at + LAYOUT.size
+        self._at = at = at + SAMPLE_BYTES
         if query_id is not None:
             self._query_ids.append(query_id)
         if at == self._end or end_ns >= self._flush_at_ns:

@@ -40,7 +40,7 @@ def received(line, send, values):
 
 
 def sent(session, statement, *rows):
-    return session.encode(statement, rows, counting=True)
+    return list(session.encode(statement, rows, counting=True))
 
 
 @pytest.mark.parametrize("waits", [True, False])
@@ -115,4 +115,4 @@ def test_values_encoded_for_another_kind_of_connection_are_refused(server, sessi
         with pytest.raises(psycopg.OperationalError, match="another kind"):
             other.counting(SERIES)(sent(session, SERIES, [3])[0])
         with pytest.raises(psycopg.OperationalError, match="another kind"):
-            session.counting(SERIES)(other.encode(SERIES, [[3]])[0])
+            session.counting(SERIES)(next(iter(other.encode(SERIES, [[3]]))))

@@ -105,7 +105,7 @@ def test_the_end_of_an_answer_tells_its_rows(end, rows):
 def test_bind_carries_values_in_order_and_null_as_no_value():
     bound = messages.Bound(b"bench_000007", 3)
     sent = bound.message([b"12", None, b"x" * 300])
-    assert sent[messages.NAME] == b"bench_000007"
+    assert sent[6:19] == b"bench_000007\0"
     assert sent.endswith(messages.SYNC)
     kind, length = struct.unpack_from("!ci", sent)
     assert (kind, sent[1 + length : 2 + length]) == (b"B", b"E")
@@ -113,7 +113,24 @@ def test_bind_carries_values_in_order_and_null_as_no_value():
     assert values == struct.pack("!hhi2sii300sh", 0, 3, 2, b"12", -1, 300, b"x" * 300, 0)
 
 
-def test_a_single_value_is_sent_as_any_other():
-    bound = messages.Bound(b"bench_000001", 1)
-    for value in (b"7", b"123", b"7"):
-        assert bound.single(value) == bound.message([value])
+def test_whole_numbers_are_sent_in_binary_form_all_rows_at_once():
+    rows = [(7, -1), (2**31 - 1, -(2**31)), (0, 256)]
+    columns = messages.int4_columns(rows)
+    sent = messages.Bound(b"bench_000001", 2).whole(columns, len(rows))
+    assert [type(each) for each in sent] == [bytes] * 3
+    for row, each in zip(rows, sent, strict=True):
+        kind, length = struct.unpack_from("!ci", each)
+        assert (kind, each[5:19], each[1 + length :]) == (b"B", b"\0bench_000001\0", messages.EXECUTE + messages.SYNC)
+        formats_and_values = struct.unpack("!hhhiiiih", each[19 : 1 + length])
+        assert formats_and_values == (1, 1, 2, 4, row[0], 4, row[1], 0)
+
+
+@pytest.mark.parametrize("value", [True, None, "7", 7.0, 2**31, -(2**31) - 1, 2**70])
+def test_what_is_no_whole_number_of_four_bytes_is_not_sent_as_one(value):
+    assert messages.int4_columns([(1,), (value,)]) is None
+
+
+def test_a_statement_without_parameters_has_one_message():
+    sent = messages.Bound(b"bench_000001", 0).whole(messages.int4_columns([(), ()]), 2)
+    assert sent[0] == sent[1]
+    assert struct.unpack("!hhhh", sent[0][19 : 1 + struct.unpack_from("!ci", sent[0])[1]]) == (1, 1, 0, 0)

@@ -86,7 +86,7 @@ class Session(ABC):
 
     def encode(
         self, statement: Statement, rows: Sequence[Sequence[Value]], *, counting: bool = False
-    ) -> Sequence[Sequence[Value]]:
+    ) -> Iterable[Sequence[Value]]:
         """The values of several calls in the form in which this driver sends them, worked out before they are timed.
 
         What it gives is taken by the calls of every session of the same database.

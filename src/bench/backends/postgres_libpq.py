@@ -6,7 +6,7 @@ types that psycopg gives them; each statement is prepared once per connection an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 import psycopg
@@ -20,8 +20,6 @@ from bench.backends.postgres_session import INT4_MAX, INT4_MIN, PostgresSession,
 from bench.model import CountedRows, Row, Statement, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from psycopg.abc import Transformer as Loading
     from psycopg.pq.abc import Buffer, PGresult
 
@@ -97,10 +95,15 @@ class LibpqSession(PostgresSession):
 
     def encode(
         self, statement: Statement, rows: Sequence[Sequence[Value]], *, counting: bool = False
-    ) -> Sequence[Sequence[Value]]:
+    ) -> Iterable[Sequence[Value]]:
         """The values as text, each with the name of the statement that is prepared for their types."""
+        # Only this module's calls look into them, as `Session.encode` promises: the loops take them for values.
+        return cast("Iterable[Sequence[Value]]", self._texts(statement, rows))
+
+    def _texts(self, statement: Statement, rows: Sequence[Sequence[Value]]) -> Iterator[Encoded]:
+        """One after the other, so that a loop is not kept waiting by many."""
         dumping, formats = self._dumping, [PyFormat.TEXT] * len(statement.parameters or rows[0])
-        dump, known, name, found = dumping.dump_sequence, None, b"", []
+        dump, known, name = dumping.dump_sequence, None, b""
         for row in rows:
             sent: Sequence[Buffer | None] | None = _as_int4(row)  # as the dumper of `configure`, at a third of the cost
             types = (INT4_OID,) * len(row)
@@ -108,16 +111,14 @@ class LibpqSession(PostgresSession):
                 sent, types = dump(row, formats), dumping.types or ()
             if types != known:
                 known, name = types, self._names.name(statement.sql, types)
-            found.append(Encoded((name, sent, types)))
-        # Only this module's calls look into them, as `Session.encode` promises: the loops take them for values.
-        return cast("Sequence[Sequence[Value]]", found)
+            yield Encoded((name, sent, types))
 
     def encoded(self, statement: Statement, values: Sequence[Value]) -> Encoded:
         """As `encode` for one call, unless that was done already."""
         given: object = values
         if type(given) is bytes:
             raise psycopg.OperationalError(OTHER_KIND)
-        return given if type(given) is Encoded else cast("Encoded", self.encode(statement, [values])[0])
+        return given if type(given) is Encoded else next(self._texts(statement, [values]))
 
     def prepare(self, statement: Statement) -> Call:
         """Prepared on the server when it is first called with values of these types."""

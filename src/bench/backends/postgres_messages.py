@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 import psycopg
 
 if TYPE_CHECKING:
+    import numpy as np
     from psycopg.pq.abc import Buffer
+
+    from bench.model import Value
 
 INT32 = Struct("!i").pack
 INT16 = Struct("!h").pack
@@ -29,6 +32,8 @@ EXECUTE = b"E" + INT32(9) + b"\0" + INT32(0)
 """All rows of the unnamed portal."""
 AS_TEXT = INT16(0)
 """No formats of columns: all are text."""
+ALL_BINARY = INT16(1) + INT16(1)
+"""One format for all parameters: the types' own binary form."""
 ANSWER = AS_TEXT + EXECUTE + SYNC
 """The end of a `Bind`, and what follows it."""
 
@@ -43,8 +48,19 @@ NOT_ANSWERED = {
 }
 
 
-NAME = slice(6, 18)
-"""Where the name of a prepared statement stands in its `Bind`: behind kind, length and the unnamed portal."""
+def int4_columns(rows: Sequence[Sequence[Value]]) -> list[np.ndarray] | None:
+    """The values by parameter, as PostgreSQL's binary form has them; None: not all are whole numbers of four bytes."""
+    import numpy as np
+
+    found = []
+    for column in zip(*rows, strict=True):
+        if set(map(type, column)) != {int}:
+            return None
+        try:
+            found.append(np.array(column, dtype=">i4"))
+        except OverflowError:
+            return None
+    return found
 
 
 class Bound:
@@ -55,16 +71,27 @@ class Bound:
         self._size = 4 + len(self._prefix) + 4 * parameters + len(AS_TEXT)
         self._heads: dict[int, bytes] = {}
         """By the size of the values: what stands before them."""
-        self._single: dict[int, bytes] = {}
-        """The same with the length of the one value there is."""
+        whole = b"\0" + name + b"\0" + ALL_BINARY + INT16(parameters) + (INT32(4) + INT32(0)) * parameters
+        self._whole = b"B" + INT32(4 + len(whole) + len(AS_TEXT)) + whole + ANSWER
+        self._values_at = len(self._whole) - len(ANSWER) - 8 * parameters
 
-    def single(self, value: bytes) -> bytes:
-        """All that is sent for the one value of a statement with one parameter."""
-        size = len(value)
-        head = self._single.get(size)
-        if head is None:
-            head = self._single[size] = self._head(size) + INT32(size)
-        return head + value + ANSWER
+    def whole(self, columns: Sequence[np.ndarray], rows: int) -> list[bytes]:
+        """All that is sent for each row of whole numbers, which go in binary form: all messages are written at once.
+
+        Args:
+            columns: As of `int4_columns`, one for each parameter.
+            rows: How many messages.
+        """
+        import numpy as np
+
+        size = len(self._whole)
+        written = np.empty((rows, size), dtype=np.uint8)
+        written[:] = np.frombuffer(self._whole, dtype=np.uint8)
+        for position, column in enumerate(columns):
+            at = self._values_at + 8 * position + 4
+            written[:, at : at + 4] = column.view(np.uint8).reshape(rows, 4)
+        found: list[bytes] = written.view(f"V{size}").ravel().tolist()
+        return found
 
     def message(self, values: Sequence[Buffer | None]) -> bytes:
         """All that is sent for a row of values, each as text, or None: NULL."""

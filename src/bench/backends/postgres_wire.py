@@ -8,16 +8,16 @@ that is encrypted cannot be used so.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import psycopg
 
 from bench.backends import postgres_messages as messages
 from bench.backends.line import Line, Send
 from bench.backends.postgres_libpq import INT4_OID, OTHER_KIND, Encoded, LibpqSession
-from bench.backends.postgres_session import INT4_MAX, INT4_MIN, begin_text, classify, undone
+from bench.backends.postgres_session import begin_text, classify, undone
 from bench.errors import BackendError
 from bench.model import ErrorClass, Row, Statement, Value
 
@@ -26,22 +26,30 @@ if TYPE_CHECKING:
     from bench.backends.postgres_names import StatementNames
     from bench.backends.postgres_session import Connection
 
-READ_BYTES = 16_384
+READ_BYTES = 448
+"""At a time: so few that the interpreter has the memory at hand."""
+READ_MORE_BYTES = 16_384
+"""The same, once an answer of this side was longer."""
 READ_ON_BYTES = 262_144
-"""At a time, of an answer that is longer."""
+"""At a time, of an answer that is longer still."""
 KNOWN_ENDS = 4_096
 """So many ends of answers are remembered with the number of rows that they tell."""
 LAST_WORDS = frozenset({b"FATAL", b"PANIC"})
-COMPLETE, NAME = messages.COMPLETE, messages.NAME
+COMPLETE = messages.COMPLETE
 ROLLBACK, COMMIT = messages.query(b"ROLLBACK"), messages.query(b"COMMIT")
 
 
-def as_single(rows: Sequence[Sequence[Value]]) -> list[bytes] | None:
-    """Whole numbers as text, where each row is one such number and all of them fit; otherwise None."""
-    if len(rows[0]) != 1:
-        return None
-    values = [b"%d" % value for (value,) in rows if type(value) is int and INT4_MIN <= value <= INT4_MAX]
-    return values if len(values) == len(rows) else None
+def next_size(data: bytes) -> int:
+    """How much to read at a time after what was received at once."""
+    return READ_BYTES if len(data) < READ_BYTES else READ_MORE_BYTES
+
+
+class Written(NamedTuple):
+    """A message for a statement that is prepared for types of its own; for whole numbers the message itself will do."""
+
+    name: bytes
+    """Of the prepared statement."""
+    message: bytes
 
 
 class WireSession(LibpqSession):
@@ -60,16 +68,24 @@ class WireSession(LibpqSession):
 
     def encode(
         self, statement: Statement, rows: Sequence[Sequence[Value]], *, counting: bool = False
-    ) -> Sequence[Sequence[Value]]:
+    ) -> Iterable[Sequence[Value]]:
         """The messages themselves, for those who only count; otherwise as libpq sends it."""
         if not counting:
             return super().encode(statement, rows)
-        values = as_single(rows)
-        if values is not None:
-            bound = self._writer(self._names.name(statement.sql, (INT4_OID,)), 1)
-            return [bound.single(value) for value in values]
-        encoded = cast("Sequence[Encoded]", super().encode(statement, rows))
-        return [self._writer(name, len(sent)).message(sent) for name, sent, _ in encoded]
+        columns = messages.int4_columns(rows)
+        if columns is not None and len(columns) == len(statement.parameters):
+            # Only the calls of this module look into them.
+            writer = self._writer(self.whole(statement), len(columns))
+            return cast("Sequence[Sequence[Value]]", writer.whole(columns, len(rows)))
+        return cast("Iterable[Sequence[Value]]", self._written(super().encode(statement, rows)))
+
+    def whole(self, statement: Statement) -> bytes:
+        """The name of a statement that is prepared for whole numbers only."""
+        return self._names.name(statement.sql, (INT4_OID,) * len(statement.parameters))
+
+    def _written(self, encoded: Iterable[Sequence[Value]]) -> Iterator[Written]:
+        for name, sent, _ in cast("Iterable[Encoded]", encoded):
+            yield Written(name, self._writer(name, len(sent)).message(sent))
 
     def _writer(self, name: bytes, parameters: int) -> messages.Bound:
         bound = self._bound.get(name)
@@ -82,8 +98,9 @@ class WireSession(LibpqSession):
         given: object = values
         if type(given) is Encoded:
             raise psycopg.OperationalError(OTHER_KIND)
-        message = given if type(given) is bytes else cast("bytes", self.encode(statement, [values], counting=True)[0])
-        name = message[messages.NAME]
+        if type(given) not in {bytes, Written}:
+            (given,) = self.encode(statement, [values], counting=True)
+        name, message = given if isinstance(given, Written) else (self.whole(statement), cast("bytes", given))
         if name in self.prepared:
             return message, b""
         sql, types = self._names.statement(name)
@@ -189,22 +206,26 @@ class WireSession(LibpqSession):
 
     def counting(self, statement: Statement) -> Count:
         """One write and one read."""
-        fd, ends, prepared, write, read = self.pgconn.socket, self.ends, self.prepared, os.write, os.read
-        self._counts = True
+        fd, known, prepared, write, read = self.pgconn.socket, self.ends.get, self.prepared, os.write, os.read
+        self._counts, whole, size = True, self.whole(statement), READ_BYTES
 
         def count(values: Sequence[Value]) -> int:
+            nonlocal size
             given: object = values
-            if type(given) is not bytes or given[NAME] not in prepared or not self._blocking:
+            if type(given) is not bytes or whole not in prepared or not self._blocking:
                 return self._ask(*self.message(statement, values)).rows
             try:
                 written = write(fd, given)
                 if written != len(given):
                     self._write(given[written:])
-                data = read(fd, READ_BYTES)
+                data = read(fd, size)
             except OSError as error:
                 raise self.lost(error) from error
-            rows = ends.get(data[data.rfind(COMPLETE) :])
-            return rows if rows is not None else self._answer(data).rows
+            rows = known(data[data.rfind(COMPLETE) :])
+            if rows is not None:
+                return rows
+            size = max(size, next_size(data))
+            return self._answer(data).rows
 
         return count
 
@@ -263,6 +284,7 @@ class WireLine(Line):
         self._session = session
         self._fd = session.pgconn.socket
         self._known = session.ends.get
+        self._size = READ_BYTES
         self._rest = b""
         """What the connection has not taken yet."""
         self._careful = False
@@ -278,11 +300,14 @@ class WireLine(Line):
     def prepare(self, statement: Statement) -> Send:
         """Prepared on the server together with its first execution with values of these types."""
         session, prepared, fd, write = self._session, self._session.prepared, self._fd, os.write
+        whole = session.whole(statement)
 
         def send(values: Sequence[Value]) -> None:
             given: object = values
-            if type(given) is bytes and given[NAME] in prepared:
+            if type(given) is bytes and whole in prepared:
                 message = given
+            elif type(given) is Written and given.name in prepared:
+                message = given.message
             else:
                 message, self._preparing = session.message(statement, values)
                 self._careful = True
@@ -330,11 +355,14 @@ class WireLine(Line):
         if self._careful:
             return self._heard(self._session.read(READ_ON_BYTES))
         try:
-            data = os.read(self._fd, READ_BYTES)
+            data = os.read(self._fd, self._size)
         except OSError:
-            return self._heard(self._session.read(READ_BYTES))
+            return self._heard(self._session.read(self._size))
         rows = self._known(data[data.rfind(COMPLETE) :])
-        return rows if rows is not None else self._heard(data)
+        if rows is not None:
+            return rows
+        self._size = max(self._size, next_size(data))
+        return self._heard(data)
 
     def _heard(self, data: bytes | None) -> int | None:
         """An answer that is longer, the first of its kind, or an error."""

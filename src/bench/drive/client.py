@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bench.record import ErrorLog
 
 RECONNECT_PAUSE_S = 0.1
+IDLE = 0
+"""In the place of a deadline: no attempt is under way."""
 CANCEL_AGAIN_NS = 500_000_000
 """An engine passes over a cancel that comes between two statements of an attempt, so it is sent again."""
 
@@ -45,8 +47,8 @@ class Client:
     """Nothing more is to be started."""
     ending: bool = False
     """What is under way is to be cancelled, however much time it has left."""
-    deadline_ns: int = NEVER_NS
-    """When the attempt under way is to be cancelled."""
+    deadline_ns: int = IDLE
+    """When the attempt under way is to be cancelled, or `IDLE`."""
     cancelled: bool = False
     """The attempt under way was cancelled by us."""
     phase: Phase = Phase.WARM_UP
@@ -67,7 +69,7 @@ class Client:
         self.connect()
         self.questions = Questions(self.assignment, self.number, Answering(encode=self.encode, rows=self.rows))
 
-    def encode(self, statement: Statement, rows: Sequence[Sequence[Value]]) -> Sequence[Sequence[Value]]:
+    def encode(self, statement: Statement, rows: Sequence[Sequence[Value]]) -> Iterable[Sequence[Value]]:
         """Values as the session sends them; by the session of the moment, since one that is lost is replaced."""
         return self.session.encode(statement, rows, counting=self.assignment.workload.scripted)
 
@@ -107,8 +109,14 @@ class Client:
             self.session.enter(self.phase)
 
     def overdue(self, now_ns: int) -> bool:
-        """The attempt under way has had its time."""
-        return self.ending or now_ns >= self.deadline_ns
+        """An attempt is under way, and has had its time."""
+        deadline_ns = self.deadline_ns
+        return deadline_ns != IDLE and (self.ending or now_ns >= deadline_ns)
+
+    def tries_again(self, position: int, attempts: int, error_class: ErrorClass) -> bool:
+        """The operation is to be sent once more, after so many attempts of which the last failed so."""
+        retryable = error_class is ErrorClass.RETRYABLE
+        return retryable and attempts <= self.operations[position].retries and not self.stopped
 
     def record_failure(
         self, position: int, attempt: int, error: Exception, times: tuple[int, int, int, int]

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from bench.drive.client import CANCEL_AGAIN_NS, RECONNECT_PAUSE_S, Client
+from bench.drive.client import CANCEL_AGAIN_NS, IDLE, RECONNECT_PAUSE_S, Client
 from bench.drive.readiness import READABLE, WRITABLE
 from bench.drive.turns import OWN_ORDER
 from bench.model import ErrorClass, Phase, RenderedOperation, Row
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bench.backends.line import Line, Send
     from bench.drive.assignment import Window
     from bench.drive.readiness import ReadinessLoop
+    from bench.drive.turns import Turn
 
 Wait: TypeAlias = int | Callable[[], object] | None
 """What a client waits for: an instant of the monotonic clock, work to be done aside, or None: its descriptor."""
@@ -53,44 +54,42 @@ class Lane:
         self.unheard = False
         """The loop does not listen to its descriptor at present."""
         self.descriptor = client.line.fileno()
-        self._under_way = False
         self._next_cancel_ns = 0
         self._cancel: threading.Thread | None = None
         """Sends, or has sent, a cancel for the attempt under way: nothing else may be sent that it could hit."""
         self._life = self._live(window)
         self.resume = self._life.send
 
-    def _live(self, window: Window) -> Life:  # noqa: C901, PLR0912  # one generator: delegation costs at each resumption
+    def _live(self, window: Window) -> Life:  # noqa: C901, PLR0912, PLR0915  # one generator: delegating costs each time
         """Turn after turn, as `BlockingClient.drive` and `BlockingClient._run_operation` together."""
-        client, free_ns = self.client, window.start_ns
-        take, questions, now, add = client.turns.take, client.questions, time.monotonic_ns, client.recorder.add
-        keeps_ids = client.keeps_query_ids
-        while not client.stopped and (turn := take(free_ns)) is not None:
-            intended_ns, position = turn
-            if intended_ns > free_ns:
-                yield intended_ns
-                if not client.may_start():
-                    client.turns.abandon(turn)
-                    return
-            if client.phase is not MEASUREMENT:
-                client.enter_phase(intended_ns)
-            if position == OWN_ORDER:
-                position = questions.next_operation()
-            script = questions.next_script[position]()
+        client, free_ns, prompt_until_ns = self.client, window.start_ns, 0
+        now, add, number = time.monotonic_ns, client.recorder.add, client.number
+        next_operation, next_script = client.questions.next_operation, client.questions.next_script
+        timeouts_ns, keeps_ids = client.timeouts_ns, client.keeps_query_ids
+        sends, line, receive = client.sends, client.line, client.line.receive
+        while not client.stopped:
+            if free_ns < prompt_until_ns:
+                intended_ns, position = free_ns, next_operation()
+            else:
+                turn = yield from self._turn(free_ns)
+                if turn is None:
+                    break
+                intended_ns, position = turn
+                if position == OWN_ORDER:
+                    position = next_operation()
+                if client.phase is MEASUREMENT:
+                    prompt_until_ns = client.turns.prompt_until_ns
+            script, attempt = next_script[position](), 0
             ready_ns = intended_ns if intended_ns > free_ns else free_ns
-            attempts_left, attempt = client.operations[position].retries, -1
-            while attempts_left >= 0:
-                attempts_left, attempt, rows = attempts_left - 1, attempt + 1, 0
+            while True:
                 if self.unheard:
                     self.loop.watch(self)
-                sends, line, receive = client.sends[position], client.line, client.line.receive
-                client.cancelled, self._next_cancel_ns = False, 0
+                calls, rows = sends[position], 0
                 start_ns = end_ns = now()
-                client.deadline_ns = start_ns + client.timeouts_ns[position]
-                self._under_way = True
+                client.deadline_ns = start_ns + timeouts_ns[position]
                 try:
                     for at, values in script:
-                        sends[at](values)
+                        calls[at](values)
                         if line.unsent:
                             yield from self._write_on()
                         yield None
@@ -103,19 +102,37 @@ class Lane:
                 except Exception as error:  # noqa: BLE001  # a driver may raise anything; the session says what it means
                     times = (intended_ns, ready_ns, start_ns, now())
                     error_class = yield from self._failed(position, attempt, error, times)
-                    free_ns = ready_ns = now()
-                    if error_class is not ErrorClass.RETRYABLE or client.stopped:
+                    sends, line, receive = client.sends, client.line, client.line.receive
+                    attempt, free_ns = attempt + 1, now()
+                    ready_ns = free_ns
+                    if not client.tries_again(position, attempt, error_class):
                         break
                 else:
-                    self._under_way = False
-                    free_ns = end_ns
                     add(
-                        client.number, position, attempt, STATUS_OK, -1, rows,
+                        number, position, attempt, STATUS_OK, -1, rows,
                         intended_ns, ready_ns, start_ns, end_ns, client.query_id() if keeps_ids else None,
                     )  # fmt: skip
+                    free_ns = end_ns
                     if self._cancel is not None:
                         yield from self._cancel_is_over()
                     break
+        client.deadline_ns = IDLE
+
+    def _turn(self, free_ns: int) -> Generator[Wait, object, Turn | None]:
+        """The next turn, when its time has come; None: nothing more is to be started."""
+        client = self.client
+        turn = client.turns.take(free_ns)
+        if turn is None:
+            return None
+        if turn[0] > free_ns:
+            client.deadline_ns = IDLE
+            yield turn[0]
+            if not client.may_start():
+                client.turns.abandon(turn)
+                return None
+        if client.phase is not MEASUREMENT:
+            client.enter_phase(turn[0])
+        return turn
 
     def _write_on(self) -> Generator[Wait, object, None]:
         """Send the rest of what was too much at once."""
@@ -129,7 +146,7 @@ class Lane:
 
     def look(self, now_ns: int) -> None:
         """Have the attempt under way cancelled in a thread, if its time is over."""
-        if not self._under_way or not self.client.overdue(now_ns) or now_ns < self._next_cancel_ns:
+        if not self.client.overdue(now_ns) or now_ns < self._next_cancel_ns:
             return
         if self._cancel is not None and self._cancel.is_alive():
             return
@@ -142,15 +159,18 @@ class Lane:
             self.client.session.cancel()
 
     def _cancel_is_over(self) -> Generator[Wait, object, None]:
+        """Wait until the cancel that was sent has arrived, so that it cannot hit what comes next."""
+        self.client.deadline_ns = IDLE
         if self._cancel is not None:
             yield self._cancel.join
             self._cancel = None
+        self.client.cancelled, self._next_cancel_ns = False, 0
 
     def _failed(
         self, position: int, attempt: int, error: Exception, times: tuple[int, int, int, int]
     ) -> Generator[Wait, object, ErrorClass]:
         """Keep what went wrong, and bring the session back to where the next attempt can begin."""
-        self._under_way = False
+        self.client.deadline_ns = IDLE
         operation = self.client.operations[position]
         found = error_class = self.client.record_failure(position, attempt, error, times)
         yield from self._cancel_is_over()

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.drive.assignment import NEVER_NS
+from bench.drive.client import IDLE
 from bench.drive.lane import Lane, Life
 from bench.drive.turns import OWN_ORDER
 from bench.model import ErrorClass
@@ -89,8 +89,7 @@ class PipelinedLane(Lane):
     def _watch_oldest(self, waiting: deque[Sent]) -> None:
         """A cancel hits what the server is at, which is the oldest."""
         client = self.client
-        self._under_way = bool(waiting)
-        client.deadline_ns = waiting[0].start_ns + client.timeouts_ns[waiting[0].position] if waiting else NEVER_NS
+        client.deadline_ns = waiting[0].start_ns + client.timeouts_ns[waiting[0].position] if waiting else IDLE
 
     def _lose(self, error: Exception, waiting: deque[Sent]) -> Life:
         """The oldest has failed; with its session, all of them have."""

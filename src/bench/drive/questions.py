@@ -18,11 +18,11 @@ T = TypeVar("T")
 Step: TypeAlias = tuple[int, Sequence[Value]]
 Script: TypeAlias = Iterable[Step]
 """The steps of one run of an operation; a retry goes through them again."""
-Encode: TypeAlias = Callable[[Statement, Sequence[Sequence[Value]]], Sequence[Sequence[Value]]]
+Encode: TypeAlias = Callable[[Statement, Sequence[Sequence[Value]]], Iterable[Sequence[Value]]]
 
 BEGIN, COMMIT = -1, -2
 """Steps of a transaction, in the place of a statement's position: they stand at the end of a list of calls."""
-SLICE = 32
+SLICE = 512
 """Runs that are encoded at once: many enough to be cheap, few enough not to keep other clients of a loop waiting."""
 
 
@@ -66,14 +66,13 @@ def _written(
     for drawn in blocks:
         rows = [_rows(statement, drawn) for statement in operation.statements]
         for first in range(0, len(rows[0]), SLICE):
-            steps: list[list[Step]] = [
-                [(at, values) for values in encode(statement, rows[at][first : first + SLICE])]
+            steps: list[Iterable[Step]] = [
+                zip(repeat(at), encode(statement, rows[at][first : first + SLICE]), strict=False)
                 for at, statement in enumerate(operation.statements)
             ]
             if operation.transactional:
-                runs = len(steps[0])
-                steps = [[(BEGIN, ())] * runs, *steps, [(COMMIT, ())] * runs]
-            yield from zip(*steps, strict=True)
+                steps = [repeat((BEGIN, ())), *steps, repeat((COMMIT, ()))]
+            yield from zip(*steps, strict=False)
 
 
 def _rows(statement: Statement, drawn: Mapping[str, Sequence[Value]]) -> list[tuple[Value, ...]]:

@@ -70,7 +70,7 @@ class ReadinessLoop:
 
     def _serve(self) -> None:
         lanes = self._by_descriptor
-        lane: Lane | None = None
+        descriptor = -1
         while self._live:
             try:
                 for descriptor, _ in self._events():
@@ -81,8 +81,9 @@ class ReadinessLoop:
                         self._arrange(lane, wait)
             except StopIteration:
                 # The others of these events are reported again.
-                self._leave(lane)
+                self._leave(lanes.get(descriptor))
             except Exception as error:  # a mistake of ours or a driver's: raised again, with whose it was
+                lane = lanes.get(descriptor)
                 error.add_note(f"client {lane.client.number}" if lane else "the loop")
                 raise
             if (now_ns := time.monotonic_ns()) >= self._look_at_ns:

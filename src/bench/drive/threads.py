@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.drive.client import CANCEL_AGAIN_NS, RECONNECT_PAUSE_S, Client
+from bench.drive.client import CANCEL_AGAIN_NS, IDLE, RECONNECT_PAUSE_S, Client
 from bench.drive.pace import Pace
 from bench.drive.turns import OWN_ORDER
 from bench.model import ErrorClass, Phase, RenderedOperation, Row, Statement, Value
@@ -27,7 +27,6 @@ class BlockingClient(Client):
     """Its thread alone touches it, but for what `Watchdog` reads and sets."""
 
     _last: Sequence[Row] = ()
-    _under_way: bool = False
     _next_cancel_ns: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock)
     """Held while an attempt is cancelled, so that the next cannot begin and be hit instead."""
@@ -66,30 +65,37 @@ class BlockingClient(Client):
 
         return count
 
-    def drive(self, window: Window) -> None:  # noqa: C901  # one function: calls would cost as much as what they do
+    def drive(self, window: Window) -> None:  # noqa: C901, PLR0912  # one function: calls would cost as much as what they do
         """Send operations until there is nothing more to start."""
-        pace, free_ns = Pace(self.assignment.load.pace), window.start_ns
-        take, questions, now, add = self.turns.take, self.questions, time.monotonic_ns, self.recorder.add
-        keeps_ids = self.keeps_query_ids
-        while not self.stopped and (turn := take(free_ns)) is not None:
-            intended_ns, position = turn
-            if intended_ns > free_ns:
-                pace.wait_until(intended_ns, self)
-                if not self.may_start():
-                    self.turns.abandon(turn)
+        pace, free_ns, prompt_until_ns = Pace(self.assignment.load.pace), window.start_ns, 0
+        turns, now, add, number = self.turns, time.monotonic_ns, self.recorder.add, self.number
+        next_operation, next_script = self.questions.next_operation, self.questions.next_script
+        timeouts_ns, keeps_ids, all_calls = self.timeouts_ns, self.keeps_query_ids, self._calls
+        while not self.stopped:
+            if free_ns < prompt_until_ns:
+                intended_ns, position = free_ns, next_operation()
+            else:
+                turn = turns.take(free_ns)
+                if turn is None:
                     break
-            if self.phase is not MEASUREMENT:
-                self.enter_phase(intended_ns)
-            if position == OWN_ORDER:
-                position = questions.next_operation()
-            script = questions.next_script[position]()
+                intended_ns, position = turn
+                if intended_ns > free_ns:
+                    pace.wait_until(intended_ns, self)
+                    if not self.may_start():
+                        turns.abandon(turn)
+                        break
+                if self.phase is not MEASUREMENT:
+                    self.enter_phase(intended_ns)
+                if self.phase is MEASUREMENT:
+                    prompt_until_ns = turns.prompt_until_ns
+                if position == OWN_ORDER:
+                    position = next_operation()
+            script, attempt = next_script[position](), 0
             ready_ns = intended_ns if intended_ns > free_ns else free_ns
-            for attempt in range(self.operations[position].retries + 1):
-                calls, rows = self._calls[position], 0
-                self.cancelled, self._next_cancel_ns = False, 0
+            while True:
+                calls, rows = all_calls[position], 0
                 start_ns = now()
-                self.deadline_ns = start_ns + self.timeouts_ns[position]
-                self._under_way = True
+                self.deadline_ns = start_ns + timeouts_ns[position]
                 try:
                     for at, values in script:
                         rows += calls[at](values)
@@ -97,25 +103,27 @@ class BlockingClient(Client):
                 except Exception as error:  # noqa: BLE001  # a driver may raise anything; the session says what it means
                     times = (intended_ns, ready_ns, start_ns, now())
                     error_class = self._failed(position, attempt, error, times)
-                    free_ns = ready_ns = now()
-                    if error_class is not ErrorClass.RETRYABLE or self.stopped:
+                    all_calls, free_ns = self._calls, now()
+                    attempt, ready_ns = attempt + 1, free_ns
+                    if not self.tries_again(position, attempt, error_class):
                         break
                 else:
-                    self._under_way = False
-                    if self._cancelling:
+                    self.deadline_ns = IDLE
+                    if self._cancelling or self.cancelled:
                         self._cancel_is_over()
                     add(
-                        self.number, position, attempt, STATUS_OK, -1, rows,
+                        number, position, attempt, STATUS_OK, -1, rows,
                         intended_ns, ready_ns, start_ns, free_ns, self.query_id() if keeps_ids else None,
                     )  # fmt: skip
                     break
 
     def _failed(self, position: int, attempt: int, error: Exception, times: tuple[int, int, int, int]) -> ErrorClass:
         """Keep what went wrong, and bring the session back to where the next attempt can begin."""
-        self._under_way = False
-        self._cancel_is_over()
+        self.deadline_ns = IDLE
         operation = self.operations[position]
-        error_class = self.record_failure(position, attempt, error, times)
+        with self._guard:  # a cancel that is on its way is part of what happened
+            error_class = self.record_failure(position, attempt, error, times)
+        self._cancel_is_over()
         if error_class is ErrorClass.DISCONNECTED:
             self._reconnect(operation)
         elif operation.transactional:
@@ -125,7 +133,7 @@ class BlockingClient(Client):
     def _cancel_is_over(self) -> None:
         """Wait until the cancel that is on its way has arrived, so that it cannot hit what comes next."""
         with self._guard:
-            pass
+            self.cancelled, self._next_cancel_ns = False, 0
 
     def cancel_overdue(self, now_ns: int) -> None:
         """Have the attempt under way cancelled, if its time is over; called from another thread.
@@ -133,7 +141,7 @@ class BlockingClient(Client):
         In a thread for each: a driver's cancel may take as long as the network does, and the other clients need their
         watch.
         """
-        if not self._under_way or self._cancelling or not self.overdue(now_ns) or now_ns < self._next_cancel_ns:
+        if self._cancelling or not self.overdue(now_ns) or now_ns < self._next_cancel_ns:
             return
         self._cancelling = True
         threading.Thread(target=self._cancel, args=(now_ns,), name="cancel", daemon=True).start()
@@ -146,7 +154,7 @@ class BlockingClient(Client):
         """
         with self._guard:
             # The next attempt may be under way by now, and have time left.
-            if self._under_way and self.overdue(now_ns):
+            if self.overdue(now_ns):
                 self.cancelled, self._next_cancel_ns = True, now_ns + CANCEL_AGAIN_NS
                 with suppress(Exception):  # whatever a driver raises here, it is sent again
                     self.session.cancel()

@@ -24,6 +24,9 @@ Turn: TypeAlias = tuple[int, int]
 class Turns(Protocol):
     """Gives a client that is free what it is to start next."""
 
+    prompt_until_ns: int
+    """A client that becomes free in the measurement interval, but before this, need not ask: it is its turn at once."""
+
     def take(self, free_at_ns: int) -> Turn | None:
         """The next turn, which may lie ahead; None: there is nothing more to start."""
         ...
@@ -35,12 +38,13 @@ class Turns(Protocol):
 class ClosedTurns:
     """Of one client in a closed loop: by its schedule, until the window is over and enough was started in it."""
 
-    __slots__ = ("_next_start_ns", "_owed", "_window")
+    __slots__ = ("_next_start_ns", "_owed", "_window", "prompt_until_ns")
 
     def __init__(self, schedule: Schedule, window: Window, iterations: int) -> None:
         self._next_start_ns = schedule.next_start_ns
         self._window = window
         self._owed = iterations
+        self.prompt_until_ns = window.end_ns if schedule.prompt and not iterations else 0
 
     def take(self, free_at_ns: int) -> Turn | None:
         """Free plus think time, while the window lasts or iterations are owed."""
@@ -60,6 +64,8 @@ class OpenTurns:
 
     An arrival for which no client was free within `max_lag_ns` is dropped, and counted.
     """
+
+    prompt_until_ns = 0
 
     def __init__(self, arrivals: Arrivals, window: Window) -> None:
         self._arrivals = iter(arrivals)

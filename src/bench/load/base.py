@@ -20,6 +20,11 @@ NS_PER_S = 1_000_000_000
 class Schedule(Protocol):
     """The starts of one client's operations."""
 
+    @property
+    def prompt(self) -> bool:
+        """Each operation is meant to start when the client becomes free."""
+        ...
+
     def next_start_ns(self, free_at_ns: int) -> int:
         """When the next operation is meant to start, given when the client became free; ns of the monotonic clock."""
         ...

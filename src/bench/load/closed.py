@@ -39,6 +39,11 @@ class ThinkTime:
 
     think_time_ns: int
 
+    @property
+    def prompt(self) -> bool:
+        """There is nothing to think about."""
+        return not self.think_time_ns
+
     def next_start_ns(self, free_at_ns: int) -> int:
         """When the client has thought."""
         return free_at_ns + self.think_time_ns
