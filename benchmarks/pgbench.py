@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--select", type=int, nargs="*", default=[1, 2, 4, 8, 16, 32], metavar="CLIENTS")
     parser.add_argument("--tpcb", type=int, nargs="*", default=[1, 8, 16], metavar="CLIENTS")
     parser.add_argument("--processes", type=int, help="worker processes, and threads of pgbench; else the default")
-    parser.add_argument("--driver", default="libpq", help="of the tool's backend")
+    parser.add_argument("--driver", default="wire", help="of the tool's backend")
     parser.add_argument("--smoke", action="store_true", help="one short pair, to see that it works")
     asked = parser.parse_args(arguments)
     if asked.smoke:

@@ -116,12 +116,12 @@ def test_descriptions_that_cannot_be_run(given, message):
 
 def test_a_description_says_which_server_it_means(monkeypatch):
     monkeypatch.delenv("BENCH_POSTGRES_DSN", raising=False)
-    assert PostgresBackend().describe() == "postgres: embedded server, driver libpq"
+    assert PostgresBackend().describe() == "postgres: embedded server, driver wire"
     assert PostgresBackend(dsn="postgresql://me@db/shop", logged=False).describe() == (
-        "postgres: db/shop, driver libpq, unlogged tables"
+        "postgres: db/shop, driver wire, unlogged tables"
     )
     monkeypatch.setenv("BENCH_POSTGRES_DSN", f"postgresql://me:{SECRET}@db/shop")
-    assert PostgresBackend().describe() == "postgres: server of BENCH_POSTGRES_DSN, driver libpq"
+    assert PostgresBackend().describe() == "postgres: server of BENCH_POSTGRES_DSN, driver wire"
 
 
 def test_ddl_has_unlogged_tables_and_carried_columns():

@@ -57,7 +57,7 @@ class PostgresBackend(Backend):
     """Sent with each connection, to any server."""
     logged: bool = True
     """Tables survive a crash of the server; without, they are written with no log (`UNLOGGED`)."""
-    driver: Literal["wire", "libpq", "cursor", "pool", "pipeline"] = "libpq"
+    driver: Literal["wire", "libpq", "cursor", "pool", "pipeline"] = "wire"
     """How a client uses its connection: see `docs/performance.md`.
 
     `wire`: by messages that are written ahead of time, in one loop for all clients of a process; `libpq`: the same by
