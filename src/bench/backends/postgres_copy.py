@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 Format: TypeAlias = Literal["binary", "csv"]
 
-ROWS_AT_ONCE = 32_768
-"""Rows encoded into one block; two blocks are in memory for each ingest."""
+ROWS_AT_ONCE = 8_192
+"""Rows encoded into one block, which is still in the cache when it is sent; two are in memory for each ingest."""
 
 ARROW_TYPES: Mapping[str, pa.DataType] = {
     "bool": pa.bool_(),
