@@ -305,6 +305,41 @@ def test_cells_of_one_sweep_are_told_apart_by_what_differs(tmp_path):
     assert not refused.whole
 
 
+def test_cells_that_differ_below_the_key_of_the_sides_are_no_repetitions(tmp_path):
+    cells = [
+        (
+            f"{backend}_{memory}",
+            {
+                "backend": backend,
+                "config": {"backend": {"name": backend, "settings": {"memory": memory}}},
+                "slower": dict.fromkeys(OPERATIONS, 2 if (backend, memory) == ("engine_a", 2) else 1),
+            },
+        )
+        for backend in ("engine_a", "engine_b")
+        for memory in (1, 2)
+    ]
+    found = judge(open_sides([write_sweep(tmp_path, *cells, repetitions=4, size=30)]), measures=["p50"])
+    said = {(each.cell, each.verdict.value) for each in found.verdicts}
+    assert {(cell, verdict) for cell, verdict in said if verdict in ("faster", "slower")} == {
+        ("backend.settings.memory=2", "faster")
+    }
+    assert {each.cell for each in found.verdicts} == {"backend.settings.memory=1", "backend.settings.memory=2"}
+    assert not any("without a partner" in each.reason for each in found.verdicts)
+
+
+def test_a_cell_that_is_left_over_on_both_sides_is_not_compared_with_the_other(tmp_path):
+    def cells(*sizes):
+        return [(f"m{size}", {"config": {"backend": {"settings": {"memory": size}}}}) for size in sizes]
+
+    one, other = (
+        write_sweep(tmp_path / name, *cells(*sizes), repetitions=1, size=30)
+        for name, sizes in {"one": (4, 16), "other": (4, 64)}.items()
+    )
+    found = judge(open_sides([one, other]), measures=["p50"])
+    assert {each.cell for each in found.verdicts} == {"backend.settings.memory=4"}
+    assert any("only one has it: backend.settings.memory=16" in note for note in found.notes)
+
+
 def test_cells_of_one_side_only_are_named(tmp_path):
     one = write_sweep(
         tmp_path / "one", ("a", {"workload": "points"}), ("b", {"workload": "joins"}), repetitions=1, size=30

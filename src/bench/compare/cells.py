@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.compare.configuration import NOUNS, value_of, varying, within
+from bench.compare.configuration import NOUNS, value_of, varying
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,11 +23,11 @@ def cells(sides: Mapping[str, Sequence[Run]], by: str = "") -> dict[str, dict[st
 
     Args:
         sides: The runs of each side.
-        by: Key in which the sides differ on purpose; it is in no label, nor is what lies below it.
+        by: Key in which the sides differ on purpose; it is in no label.
     """
     nouns = [noun for noun in NOUNS if noun != by and any(_several(runs, noun) for runs in sides.values())]
     groups = {name: _grouped(runs, nouns) for name, runs in sides.items()}
-    keys = _keys([group for each in groups.values() for group in each.values()], (by, *nouns) if by else nouns)
+    keys = _keys(group for each in groups.values() for group in each.values())
     return {name: _grouped(sorted(runs, key=lambda run: run.repetition), nouns, keys) for name, runs in sides.items()}
 
 
@@ -48,24 +48,24 @@ def pairs(baseline: Sequence[Run], candidate: Sequence[Run]) -> tuple[tuple[int,
 
 
 def matched(baseline: Iterable[str], candidate: Iterable[str]) -> list[tuple[str, str]]:
-    """Labels that belong together: equal ones, and one that is left over on each side."""
+    """Labels that belong together: equal ones, or whatever they are called where each side has a single cell."""
     base, cand = list(baseline), list(candidate)
-    equal = [(label, label) for label in base if label in cand]
-    left = [[label for label in side if (label, label) not in equal] for side in (base, cand)]
-    return equal + ([(left[0][0], left[1][0])] if len(left[0]) == len(left[1]) == 1 else [])
+    if len(base) == len(cand) == 1:
+        return [(base[0], cand[0])]
+    return [(label, label) for label in base if label in cand]
 
 
 def _several(runs: Sequence[Run], noun: str) -> bool:
     return len({value_of(run, noun) for run in runs}) > 1
 
 
-def _keys(groups: Iterable[Sequence[Run]], known: Sequence[str]) -> list[str]:
-    """Dotted keys that still vary within a group, but for those that follow from what is known."""
+def _keys(groups: Iterable[Sequence[Run]]) -> list[str]:
+    """Dotted keys that still vary within a group: runs of one side and of the same nouns."""
     found: dict[str, None] = {}
     for group in groups:
         if len({run.manifest.get("config_hash") for run in group}) > 1:
             found.update(dict.fromkeys(varying(group)))
-    return [key for key in found if not any(within(key, root) for root in known) and key != "label"]
+    return [key for key in found if key != "label"]
 
 
 def _grouped(runs: Sequence[Run], nouns: Sequence[str], keys: Sequence[str] = ()) -> dict[str, tuple[Run, ...]]:
