@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from judged_runs import judge, said, two
 from written_runs import OPERATIONS, write_run, write_sweep
 
 from bench.compare import KINDS, compare, open_sides
@@ -33,24 +34,6 @@ def slowed(tmp_path_factory):
 @pytest.fixture(scope="module")
 def judged(slowed):
     return judge(open_sides([slowed]))
-
-
-def judge(sides, **options):
-    return compare(sides.runs[sides.baseline], sides.candidates, baseline_name=sides.baseline, by=sides.by, **options)
-
-
-def two(tmp_path, first=None, second=None, **options):
-    """The comparison of two single runs, each written with its own options."""
-    common = {"size": 60}
-    runs = [
-        open_run(write_run(tmp_path / name, seed=seed, **(common | (given or {}))))
-        for seed, (name, given) in enumerate({"base": first, "cand": second}.items())
-    ]
-    return compare(runs[:1], {"cand": runs[1:]}, **options)
-
-
-def said(comparison, measure="p50"):
-    return {each.operation: each.verdict.value for each in comparison.verdicts if each.measure == measure}
 
 
 # ---- verdicts -------------------------------------------------------------------------------------------------------
@@ -303,41 +286,6 @@ def test_cells_of_one_sweep_are_told_apart_by_what_differs(tmp_path):
     refused = judge(other, measures=["p50"])
     assert {each.cell for each in refused.verdicts} == {"engine_a", "engine_b"}
     assert not refused.whole
-
-
-def test_cells_that_differ_below_the_key_of_the_sides_are_no_repetitions(tmp_path):
-    cells = [
-        (
-            f"{backend}_{memory}",
-            {
-                "backend": backend,
-                "config": {"backend": {"name": backend, "settings": {"memory": memory}}},
-                "slower": dict.fromkeys(OPERATIONS, 2 if (backend, memory) == ("engine_a", 2) else 1),
-            },
-        )
-        for backend in ("engine_a", "engine_b")
-        for memory in (1, 2)
-    ]
-    found = judge(open_sides([write_sweep(tmp_path, *cells, repetitions=4, size=30)]), measures=["p50"])
-    said = {(each.cell, each.verdict.value) for each in found.verdicts}
-    assert {(cell, verdict) for cell, verdict in said if verdict in ("faster", "slower")} == {
-        ("backend.settings.memory=2", "faster")
-    }
-    assert {each.cell for each in found.verdicts} == {"backend.settings.memory=1", "backend.settings.memory=2"}
-    assert not any("without a partner" in each.reason for each in found.verdicts)
-
-
-def test_a_cell_that_is_left_over_on_both_sides_is_not_compared_with_the_other(tmp_path):
-    def cells(*sizes):
-        return [(f"m{size}", {"config": {"backend": {"settings": {"memory": size}}}}) for size in sizes]
-
-    one, other = (
-        write_sweep(tmp_path / name, *cells(*sizes), repetitions=1, size=30)
-        for name, sizes in {"one": (4, 16), "other": (4, 64)}.items()
-    )
-    found = judge(open_sides([one, other]), measures=["p50"])
-    assert {each.cell for each in found.verdicts} == {"backend.settings.memory=4"}
-    assert any("only one has it: backend.settings.memory=16" in note for note in found.notes)
 
 
 def test_cells_of_one_side_only_are_named(tmp_path):

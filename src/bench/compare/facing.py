@@ -34,8 +34,8 @@ class Claim:
     """None: there is no value to compare."""
     reason: str = ""
     """Why not; or what a reader has to know of the shift."""
-    failed: bool = False
-    """The candidate did not answer the operation."""
+    unanswered: bool = False
+    """A side did not answer the operation, so that no further run would help."""
     baseline_value: float | None = None
     candidate_value: float | None = None
     baseline_interval: tuple[float | None, float | None] = _UNKNOWN
@@ -114,16 +114,11 @@ class Facing:
 
     def claim(self, operation: str, measure: Measure) -> Claim:
         """The shift of a measure, or why there is none."""
-        if self.failed(operation):
-            return Claim(
-                operation=operation, measure=measure, shift=None, failed=True, reason="no attempt of it succeeded"
-            )
-        logs = self.values(operation, measure)
+        unanswered = self._unanswered(operation)
+        logs = None if unanswered else self.values(operation, measure)
         if logs is None:
-            missing = self._lacks_samples(operation)
-            return Claim(
-                operation=operation, measure=measure, shift=None, reason=_NO_SAMPLES if missing else _too_few(measure)
-            )
+            reason = unanswered or (_NO_SAMPLES if self._lacks_samples(operation) else _too_few(measure))
+            return Claim(operation=operation, measure=measure, shift=None, reason=reason, unanswered=bool(unanswered))
         found = self.shift_of(*logs, within=self.within_error(operation, measure))
         return Claim(
             operation=operation,
@@ -160,6 +155,18 @@ class Facing:
             baseline_outliers=far[0].count if far[0] else None,
             candidate_outliers=far[1].count if far[1] else None,
         )
+
+    def _unanswered(self, operation: str) -> str:
+        """Why a side has no answer of an operation at all; empty where both have."""
+        for name, side in (("baseline", self.baseline), ("candidate", self.candidate)):
+            for each in side:
+                if not each.rows:
+                    return f"the run {each.run.directory.name} of the {name} has no summary"
+                if operation not in each.rows:
+                    return f"the {name} was not asked it"
+                if each.failed(operation):
+                    return f"no attempt of it succeeded in a run of the {name}"
+        return ""
 
     def _lacks_samples(self, operation: str) -> bool:
         """There is one run on each side, and not the samples of both."""

@@ -93,7 +93,7 @@ def _verdict(candidate: str, asked: _Asked, decision: Decision | None, margin: f
     if asked.claim is None:
         return blank
     if decision is None or asked.claim.shift is None:
-        outcome = Outcome.NOT_COMPARABLE if asked.claim.failed else Outcome.CANNOT_TELL
+        outcome = Outcome.NOT_COMPARABLE if asked.claim.unanswered else Outcome.CANNOT_TELL
         return replace(blank, verdict=outcome, reason=asked.claim.reason)
     if asked.measure == "throughput":
         decision = replace(decision, low=1 / decision.high, high=1 / decision.low)

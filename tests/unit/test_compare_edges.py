@@ -1,0 +1,62 @@
+"""Comparisons at their edges: cells without a partner, operations without an answer, too little to tell from."""
+
+from judged_runs import judge, said, two
+from written_runs import OPERATIONS, write_run, write_sweep
+
+from bench.compare import open_sides
+
+# ---- cells ----------------------------------------------------------------------------------------------------------
+
+
+def test_cells_that_differ_below_the_key_of_the_sides_are_no_repetitions(tmp_path):
+    cells = [
+        (
+            f"{backend}_{memory}",
+            {
+                "backend": backend,
+                "config": {"backend": {"name": backend, "settings": {"memory": memory}}},
+                "slower": dict.fromkeys(OPERATIONS, 2 if (backend, memory) == ("engine_a", 2) else 1),
+            },
+        )
+        for backend in ("engine_a", "engine_b")
+        for memory in (1, 2)
+    ]
+    found = judge(open_sides([write_sweep(tmp_path, *cells, repetitions=4, size=30)]), measures=["p50"])
+    said = {(each.cell, each.verdict.value) for each in found.verdicts}
+    assert {(cell, verdict) for cell, verdict in said if verdict in ("faster", "slower")} == {
+        ("backend.settings.memory=2", "faster")
+    }
+    assert {each.cell for each in found.verdicts} == {"backend.settings.memory=1", "backend.settings.memory=2"}
+    assert not any("without a partner" in each.reason for each in found.verdicts)
+
+
+def test_a_cell_that_is_left_over_on_both_sides_is_not_compared_with_the_other(tmp_path):
+    def cells(*sizes):
+        return [(f"m{size}", {"config": {"backend": {"settings": {"memory": size}}}}) for size in sizes]
+
+    one, other = (
+        write_sweep(tmp_path / name, *cells(*sizes), repetitions=1, size=30)
+        for name, sizes in {"one": (4, 16), "other": (4, 64)}.items()
+    )
+    found = judge(open_sides([one, other]), measures=["p50"])
+    assert {each.cell for each in found.verdicts} == {"backend.settings.memory=4"}
+    assert any("only one has it: backend.settings.memory=16" in note for note in found.notes)
+
+
+# ---- operations -----------------------------------------------------------------------------------------------------
+
+
+def test_why_an_operation_has_no_answer_is_told(tmp_path):
+    less = {name: ns for name, ns in OPERATIONS.items() if name != "report"}
+    allow = ["question", "answers", "errors", "unfinished"]
+    found = two(tmp_path / "less", second={"operations": less, "question": "other"}, measures=["p50"], allow=allow)
+    assert said(found) == {"lookup": "cannot tell", "join": "cannot tell", "report": "not comparable"}
+    assert found.verdicts[2].reason == "the candidate was not asked it"
+    assert not found.whole
+    failed = two(tmp_path / "failed", first={"failing": 1.0}, measures=["p50"], allow=allow)
+    assert {each.reason for each in failed.verdicts} == {"no attempt of it succeeded in a run of the baseline"}
+    runs = [write_run(tmp_path / name, seed=seed, size=60) for seed, name in enumerate(("base", "cand"))]
+    (runs[1] / "summary.parquet").unlink()
+    cut_off = judge(open_sides(runs), measures=["p50"], allow=allow)
+    assert {each.reason for each in cut_off.verdicts} == {"the run cand of the candidate has no summary"}
+    assert {each.verdict for each in (*failed.verdicts, *cut_off.verdicts)} == {"not comparable"}
