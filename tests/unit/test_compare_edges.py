@@ -4,6 +4,8 @@ from judged_runs import judge, said, two
 from written_runs import OPERATIONS, write_run, write_sweep
 
 from bench.compare import open_sides
+from bench.report.html.verdicts import sentence
+from bench.report.verdicts import comparison_page
 
 # ---- cells ----------------------------------------------------------------------------------------------------------
 
@@ -60,3 +62,15 @@ def test_why_an_operation_has_no_answer_is_told(tmp_path):
     cut_off = judge(open_sides(runs), measures=["p50"], allow=allow)
     assert {each.reason for each in cut_off.verdicts} == {"the run cand of the candidate has no summary"}
     assert {each.verdict for each in (*failed.verdicts, *cut_off.verdicts)} == {"not comparable"}
+
+
+def test_where_no_operation_has_a_p99_it_cannot_be_told_in_all(tmp_path):
+    sweep = write_sweep(tmp_path, ("before", {}), ("after", {"config": {"build": "b"}}), repetitions=2, size=60)
+    found = judge(open_sides([sweep]), measures=["p99"])
+    (overall,) = found.overall
+    assert {each.verdict for each in found.verdicts} == {overall.verdict} == {"cannot tell"}
+    assert overall.reason == found.verdicts[0].reason
+    assert (overall.ratio, overall.left_out) == (None, tuple(OPERATIONS))
+    told = f"cannot be told: {overall.reason}"
+    assert told in comparison_page(found).lines[0]
+    assert told in sentence(overall, "before")

@@ -36,6 +36,8 @@ class _Part:
     operations: int
     failed: tuple[str, ...]
     left_out: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    """Why operations that may be compared have no value; empty where there are none."""
 
 
 def overall(
@@ -91,6 +93,9 @@ def _overall(name: str, measure: Measure, parts: Sequence[_Part], penalty: float
         shift_ns=0.0 if measure == "throughput" else SHIFT_NS,
         penalty_ratio=penalty if failed else None,
     )
+    unknown = tuple(dict.fromkeys(reason for part in parts for reason in part.unknown))
+    if not known and unknown:
+        return replace(blank, verdict=Outcome.CANNOT_TELL, reason="; ".join(unknown))
     if not known:
         return blank
     shift = mean_of([part.shift for part in known if part.shift], [part.operations for part in known])
@@ -141,10 +146,20 @@ def _part(facing: Facing, measure: Measure) -> _Part:
     }
     left_out = tuple(name for name in facing.operations if name not in logs and name not in failed)
     if not logs:
-        return _Part(shift=None, operations=0, failed=failed, left_out=left_out)
+        unknown = tuple(_unknown(facing, measure, asked))
+        return _Part(shift=None, operations=0, failed=failed, left_out=left_out, unknown=unknown)
     scores = [np.mean([np.log(np.exp(values[side]) + shift_ns) for values in logs.values()], axis=0) for side in (0, 1)]
     within = math.hypot(*(facing.within_error(operation, measure) for operation in logs)) / len(logs)
     return _Part(shift=facing.shift_of(*scores, within=within), operations=len(logs), failed=failed, left_out=left_out)
+
+
+def _unknown(facing: Facing, measure: Measure, asked: Sequence[str]) -> Iterator[str]:
+    """Why no operation has a value, of those that could have one."""
+    for operation in asked:
+        if not facing.against(operation, allowed=False):
+            claim = facing.claim(operation, measure)
+            if not claim.unanswered:
+                yield claim.reason
 
 
 def _not_refused(facing: Facing) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ def _first(comparison: Comparison) -> str:
 
 def _sentence(each: Overall, comparison: Comparison) -> str:
     base, said = comparison.baseline.name, each.verdict
+    if said is Outcome.CANNOT_TELL and each.ratio is None:
+        return f"Whether {each.candidate} is faster or slower than {base} cannot be told: {each.reason}."
     if each.ratio is None or each.low is None or each.high is None:
         return f"{each.candidate} and {base} cannot be compared: {each.reason}."
     interval = f"{each.measure} {each.ratio:.3f} of the baseline's in all, {shown(each.low, each.high)}"

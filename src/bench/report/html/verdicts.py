@@ -64,6 +64,8 @@ def sentence(overall: Overall, baseline: str, *, question: str = "", objection: 
         known = overall.low is not None and overall.high is not None
         interval = f" (95 % interval {overall.low:.3g} to {overall.high:.3g})" if known else ""
         interval = f": its {_measured(overall.measure, overall.ratio)}{interval}"
+    elif overall.verdict is Outcome.CANNOT_TELL:
+        interval = f": {overall.reason}"
     reason = (objection or overall.reason).rstrip(".")
     told = {
         Outcome.FASTER: f"{overall.candidate} is faster than {baseline}{where}{interval}",
