@@ -3,7 +3,8 @@
 from judged_runs import judge, said, two
 from written_runs import OPERATIONS, write_run, write_sweep
 
-from bench.compare import open_sides
+from bench.compare import gate_results, open_sides, parse_gate
+from bench.compare.documents import document
 from bench.report.html.verdicts import sentence
 from bench.report.verdicts import comparison_page
 
@@ -43,6 +44,22 @@ def test_a_cell_that_is_left_over_on_both_sides_is_not_compared_with_the_other(t
     found = judge(open_sides([one, other]), measures=["p50"])
     assert {each.cell for each in found.verdicts} == {"backend.settings.memory=4"}
     assert any("only one has it: backend.settings.memory=16" in note for note in found.notes)
+
+
+def test_a_cell_that_the_candidate_lacks_misses_every_gate(tmp_path):
+    cells = [(name, {"workload": name, "between_runs": 0.001}) for name in ("points", "joins")]
+    one = write_sweep(tmp_path / "one", *cells, repetitions=3, size=60)
+    other = write_sweep(tmp_path / "other", cells[0], repetitions=3, size=60, seed=7)
+    gates = [parse_gate("p50 < 1.5"), parse_gate("errors < 1%")]
+    found = judge(open_sides([one, other]), measures=["p50"])
+    results = gate_results(gates, found)
+    assert [(each.gate, each.cell, each.operation) for each in results if each.outcome == "missed"] == [
+        ("p50 < 1.5", "joins", ""),
+        ("errors < 1%", "joins", ""),
+    ]
+    assert list(document(found)["missing"]) == [{"candidate": "other", "cell": "joins"}]
+    more = judge(open_sides([other, one]), measures=["p50"])
+    assert {each.outcome for each in gate_results(gates, more)} == {"met"}
 
 
 # ---- operations -----------------------------------------------------------------------------------------------------

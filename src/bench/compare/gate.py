@@ -45,6 +45,7 @@ class GateResult:
     candidate: str
     cell: str
     operation: str
+    """Empty: it concerns all of the cell."""
     outcome: GateOutcome
     reason: str
 
@@ -73,7 +74,8 @@ def gate_results(gates: Iterable[Gate], comparison: Comparison) -> tuple[GateRes
     """What came of each gate, for each operation of each candidate.
 
     A ratio misses a gate when its whole interval lies on the wrong side of the limit, and meets it when it lies on the
-    right side; in between nobody can tell. What is not comparable misses it. Errors are counted, not estimated.
+    right side; in between nobody can tell. What is not comparable misses it, as does a cell of the baseline that a
+    candidate lacks. Errors are counted, not estimated.
 
     Args:
         gates: The conditions.
@@ -95,6 +97,12 @@ def _results(gate: Gate, comparison: Comparison) -> Iterator[GateResult]:
                 outcome=outcome,
                 reason=reason,
             )
+
+    for each in comparison.missing:
+        reason = "the candidate has no such cell"
+        yield GateResult(
+            gate=gate.text, candidate=each.candidate, cell=each.cell, operation="", outcome="missed", reason=reason
+        )
 
 
 def _counted(gate: Gate, verdict: Verdict) -> tuple[GateOutcome, str]:

@@ -113,6 +113,14 @@ class Objection:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Missing:
+    """A cell of the baseline that a candidate does not have."""
+
+    candidate: str
+    cell: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
     """One of the systems, or versions, that are compared."""
 
@@ -131,6 +139,7 @@ class Comparison:
     candidates: tuple[Side, ...]
     differences: tuple[Difference, ...] = ()
     objections: tuple[Objection, ...] = ()
+    missing: tuple[Missing, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     """By candidate, cell, operation and measure, in this order."""
     overall: tuple[Overall, ...] = ()
