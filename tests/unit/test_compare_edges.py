@@ -91,3 +91,22 @@ def test_where_no_operation_has_a_p99_it_cannot_be_told_in_all(tmp_path):
     told = f"cannot be told: {overall.reason}"
     assert told in comparison_page(found).lines[0]
     assert told in sentence(overall, "before")
+
+
+# ---- too little to tell from ----------------------------------------------------------------------------------------
+
+
+def test_single_runs_whose_attempts_began_at_one_time_cannot_be_told(tmp_path):
+    """One stretch of time varies by nothing when it is drawn: the interval would be that of a perfect measurement."""
+    found = two(
+        tmp_path, {"operations": {"scan": 2e9}, "size": 1}, {"operations": {"scan": 4e9}, "size": 1}, measures=["mean"]
+    )
+    (verdict,) = found.verdicts
+    assert (verdict.verdict, verdict.ratio) == ("cannot tell", None)
+    assert "attempts began in fewer than 5 of 50 stretches of time" in verdict.reason
+    assert found.overall[0].verdict == "cannot tell"
+
+
+def test_a_baseline_without_an_answer_is_in_no_mean(tmp_path):
+    found = two(tmp_path, first={"failing": 1.0}, measures=["throughput"], allow=["errors"])
+    assert {each.verdict for each in (*found.verdicts, *found.overall)} == {"not comparable"}
