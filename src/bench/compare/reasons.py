@@ -49,6 +49,8 @@ def _saying(decision: Decision, margin: float) -> str:
 
 
 def _resting(shift: Shift) -> str:
+    if shift.design != "allowance" and math.isinf(shift.df):
+        return f"from runs that agree to the last digit, so that {BETWEEN_RUNS:.0%} of deviation is allowed for"
     if shift.design == "paired":
         return f"from {shift.runs} pairs of runs"
     if shift.design == "allowance":
