@@ -1,7 +1,8 @@
 """Comparisons at their edges: cells without a partner, operations without an answer, too little to tell from."""
 
+import pytest
 from judged_runs import judge, said, two
-from written_runs import OPERATIONS, write_run, write_sweep
+from written_runs import OPERATIONS, date, write_run, write_sweep
 
 from bench.compare import gate_results, open_sides, parse_gate
 from bench.compare.documents import document
@@ -91,6 +92,21 @@ def test_where_no_operation_has_a_p99_it_cannot_be_told_in_all(tmp_path):
     told = f"cannot be told: {overall.reason}"
     assert told in comparison_page(found).lines[0]
     assert told in sentence(overall, "before")
+
+
+# ---- pairs ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("again", "paired"), [((1,), True), ((0, 1, 2), False)])
+def test_blocks_that_were_torn_apart_are_no_pairs(tmp_path, again, paired):
+    """As after `bench resume`: one run made anew makes a pair vary more, all of a side a day look like an engine."""
+    sweep = write_sweep(tmp_path, ("before", {}), ("after", {}), repetitions=3, size=60)
+    for repetition in again:
+        date(sweep / f"1_after_r{repetition}", f"2099-01-01T00:0{repetition}:00.000000+00:00")
+    found = judge(open_sides([sweep], by="cell"), measures=["p50"])
+    assert {each.paired for each in found.verdicts} == {paired}
+    assert {each.runs for each in found.verdicts} == {3}
+    assert all(("not made in turn" in each.reason) is not paired for each in found.verdicts)
 
 
 # ---- too little to tell from ----------------------------------------------------------------------------------------

@@ -40,11 +40,18 @@ def block_of(run: Run) -> tuple[str, int] | None:
 
 
 def pairs(baseline: Sequence[Run], candidate: Sequence[Run]) -> tuple[tuple[int, int], ...]:
-    """Positions of the runs of both sides that were made in one block, by block; empty where there are none."""
+    """Positions of the runs of both sides that were made in one block, by block.
+
+    Empty where there are none, and where most blocks were torn apart: when one side was made anew later, as by `bench
+    resume` after its server was down, all differences have in common what changed on the machine in between.
+    """
     base, cand = (
         {block: at for at, run in enumerate(runs) if (block := block_of(run))} for runs in (baseline, candidate)
     )
-    return tuple((base[block], cand[block]) for block in sorted(base.keys() & cand.keys()))
+    found = tuple((base[block], cand[block]) for block in sorted(base.keys() & cand.keys()))
+    starts = [sorted((_started(baseline[ours]), _started(candidate[theirs]))) for ours, theirs in found]
+    torn = sum(any(first < start < last for other in starts for start in other) for first, last in starts)
+    return () if 2 * torn > len(found) else found
 
 
 def matched(baseline: Iterable[str], candidate: Iterable[str]) -> list[tuple[str, str]]:
@@ -53,6 +60,10 @@ def matched(baseline: Iterable[str], candidate: Iterable[str]) -> list[tuple[str
     if len(base) == len(cand) == 1:
         return [(base[0], cand[0])]
     return [(label, label) for label in base if label in cand]
+
+
+def _started(run: Run) -> str:
+    return str(run.manifest.get("times", {}).get("started_at", ""))
 
 
 def _several(runs: Sequence[Run], noun: str) -> bool:
