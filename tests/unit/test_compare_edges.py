@@ -126,3 +126,14 @@ def test_single_runs_whose_attempts_began_at_one_time_cannot_be_told(tmp_path):
 def test_a_baseline_without_an_answer_is_in_no_mean(tmp_path):
     found = two(tmp_path, first={"failing": 1.0}, measures=["throughput"], allow=["errors"])
     assert {each.verdict for each in (*found.verdicts, *found.overall)} == {"not comparable"}
+
+
+def test_the_verdicts_on_all_candidates_hold_together(tmp_path):
+    slower = {"slower": dict.fromkeys(OPERATIONS, 2)}
+    cells = [("before", {}), *((name, {**slower, "config": {"build": name}}) for name in ("one", "two"))]
+    found = judge(open_sides([write_sweep(tmp_path, *cells, repetitions=4, size=60)]), measures=["p50"])
+    levels = sorted((each.level for each in found.verdicts), reverse=True)
+    assert levels == pytest.approx([1 - 0.05 / claims for claims in (6, 5, 4, 3, 2, 1)])
+    assert sorted(each.level for each in found.overall) == pytest.approx([0.95, 0.975])
+    assert {each.verdict for each in (*found.verdicts, *found.overall)} == {"slower"}
+    assert "(97.5 % interval " in sentence(max(found.overall, key=lambda each: each.level), "before")

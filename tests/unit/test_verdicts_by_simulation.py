@@ -90,6 +90,18 @@ def test_nor_where_attempts_began_in_few_stretches_of_time():
     assert np.isin(found, SAID).mean() <= 0.06
 
 
+def test_nor_any_of_nine_candidates():
+    """All have one baseline; judged one by one, in a quarter of comparisons one of them seems to differ."""
+    rng, together, apart = np.random.default_rng(27), [], []
+    for _ in range(300):
+        sides = rng.normal(0, 0.05, (10, OPERATIONS, PAIRS))
+        shifts = [[paired(sides[0, at], side[at]) for at in range(OPERATIONS)] for side in sides[1:]]
+        together.append([each.outcome for each in decide([shift for mine in shifts for shift in mine])])
+        apart.append([each.outcome for mine in shifts for each in decide(mine)])
+    assert rate(np.array(together), SAID) <= 0.05
+    assert rate(np.array(apart), SAID) > 0.15
+
+
 def test_a_bootstrap_over_five_runs_would_be_wrong_far_more_often(identical):
     """Why verdicts come from Student's interval."""
     differences = identical[:, 0, 1, 0] - identical[:, 0, 0, 0]

@@ -41,7 +41,8 @@ def compare(
 ) -> Comparison:
     """A verdict per candidate, cell, operation and measure.
 
-    All verdicts on one candidate hold together with a confidence of 95 % (`stats.decide`). Runs of one block are
+    All verdicts on operations hold together with a confidence of 95 % (`stats.decide`), and so do those in all on the
+    candidates by one measure. Runs of one block are
     compared with each other (`stats.shift`); the samples are read once, for effect sizes, outliers, and where there is
     one run on each side.
 
@@ -66,7 +67,7 @@ def compare(
     found = {name: _facings(name, labelled[baseline_name], labelled[name], allow, reader) for name in candidates}
     ours = labelled[baseline_name]
     left = [note for name in candidates for note in _left_out(baseline_name, ours, name, labelled[name])]
-    said = tuple(each for name in found for each in verdicts(name, found[name], measures, margin))
+    said = tuple(verdicts(found, measures, margin))
     return Comparison(
         baseline=_side(baseline_name, baseline),
         candidates=tuple(_side(name, runs) for name, runs in candidates.items()),

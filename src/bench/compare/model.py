@@ -36,7 +36,7 @@ class Verdict:
     """Bounds of the ratio's interval, at the confidence of `level`."""
     high: float | None = None
     level: float | None = None
-    """Confidence of the interval, 0 to 1: so much above 0.95 that all of one candidate's verdicts hold together."""
+    """Confidence of the interval, 0 to 1: so much above 0.95 that all verdicts on operations hold together."""
     baseline_value: float | None = None
     """Geometric mean over the repetitions, in ns or per s."""
     candidate_value: float | None = None
@@ -73,6 +73,8 @@ class Overall:
     """Geometric mean of (candidate + shift) / (baseline + shift) over the operations."""
     low: float | None = None
     high: float | None = None
+    level: float | None = None
+    """Confidence of the interval, 0 to 1: 0.95 for one candidate, more where several have to hold together."""
     operations: int = 0
     """How many operations are in it."""
     failed: tuple[str, ...] = ()

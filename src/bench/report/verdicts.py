@@ -156,9 +156,9 @@ def _notes(comparison: Comparison) -> Iterable[str]:
         known = doubt in set(Doubt)
         yield f"Warning: {Doubt(doubt).concerning(operations, of=asked) if known else f'{doubt} ({operations})'}"
     yield (
-        "Ratio: candidate / baseline; of times below 1 is faster, of the throughput above 1. All verdicts on one "
-        "candidate hold together with 95 % confidence. Wins: how often an attempt on the candidate takes less time "
-        "than one on the baseline."
+        "Ratio: candidate / baseline; of times below 1 is faster, of the throughput above 1. With 95 % confidence no "
+        "operation of any candidate is called faster or slower wrongly. Wins: how often an attempt on the candidate "
+        "takes less time than one on the baseline."
     )
 
 

@@ -62,7 +62,8 @@ def sentence(overall: Overall, baseline: str, *, question: str = "", objection: 
     where, interval = (f" on {question}" if question else ""), ""
     if overall.ratio is not None:
         known = overall.low is not None and overall.high is not None
-        interval = f" (95 % interval {overall.low:.3g} to {overall.high:.3g})" if known else ""
+        level = f"{100 * overall.level:.3g} % " if overall.level else ""
+        interval = f" ({level}interval {overall.low:.3g} to {overall.high:.3g})" if known else ""
         interval = f": its {_measured(overall.measure, overall.ratio)}{interval}"
     elif overall.verdict is Outcome.CANNOT_TELL:
         interval = f": {overall.reason}"
