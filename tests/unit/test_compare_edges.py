@@ -63,6 +63,19 @@ def test_a_cell_that_the_candidate_lacks_misses_every_gate(tmp_path):
     assert {each.outcome for each in gate_results(gates, more)} == {"met"}
 
 
+def test_between_backends_the_keys_below_them_are_counted_only(tmp_path):
+    def config(backend, **settings):
+        return {"backend": backend, "config": {"backend": {"name": backend, "settings": settings}, "build": backend}}
+
+    first = config("engine_a", memory=1)
+    other, tuned = config("engine_b", memory=2, threads=8), config("engine_a", memory=2)
+    grid = comparison_page(two(tmp_path / "other", first, other, measures=["p50"])).grids[0]
+    assert [row[0] for row in grid.rows] == ["backend", "build"]
+    assert grid.title == "What differs (3 keys below backend in --json)"
+    grid = comparison_page(two(tmp_path / "tuned", first, tuned, measures=["p50"])).grids[0]
+    assert (grid.title, [row[0] for row in grid.rows]) == ("What differs", ["backend.settings.memory"])
+
+
 # ---- operations -----------------------------------------------------------------------------------------------------
 
 

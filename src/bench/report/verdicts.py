@@ -8,7 +8,7 @@ from bench.compare import Outcome
 from bench.compare.reasons import shown
 from bench.doubt import Doubt
 from bench.report.page import Grid, Page
-from bench.report.texts import EMULATED, NULL, ms, number
+from bench.report.texts import EMULATED, NULL, ms, number, of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,13 +69,21 @@ def _operations(overall: Overall, comparison: Comparison) -> str:
 
 
 def _differences(comparison: Comparison) -> list[Grid]:
-    shown = comparison.differences[:SHOWN_DIFFERENCES]
-    if not shown:
+    """Where other backends are compared, without the keys below `backend`: they are what makes them other backends."""
+    known = comparison.differences
+    told = [each for each in known if not each.key.startswith("backend.")]
+    kept = told if any(each.key == "backend" for each in known) else known
+    if not kept:
         return []
+    shown, folded = kept[:SHOWN_DIFFERENCES], len(known) - len(kept)
     names = [side.name for side in (comparison.baseline, *comparison.candidates)]
     rows = [(each.key, *(_cut(dict(each.values)[name]) for name in names)) for each in shown]
-    more = len(comparison.differences) - len(shown)
-    title = "What differs" + (f" (the first {len(shown)} keys; {more} more in --json)" if more else "")
+    left = [
+        f"{len(kept) - len(shown)} more" if len(kept) > len(shown) else "",
+        f"{of(folded, 'key')} below backend" if folded else "",
+    ]
+    more = " and ".join(filter(None, left))
+    title = "What differs" + (f" ({more} in --json)" if more else "")
     return [Grid(title=title, header=("key", *names), rows=tuple(rows), left=1 + len(names))]
 
 
