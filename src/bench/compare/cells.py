@@ -49,7 +49,7 @@ def pairs(baseline: Sequence[Run], candidate: Sequence[Run]) -> tuple[tuple[int,
         {block: at for at, run in enumerate(runs) if (block := block_of(run))} for runs in (baseline, candidate)
     )
     found = tuple((base[block], cand[block]) for block in sorted(base.keys() & cand.keys()))
-    starts = [sorted((_started(baseline[ours]), _started(candidate[theirs]))) for ours, theirs in found]
+    starts = [sorted((baseline[ours].started_at, candidate[theirs].started_at)) for ours, theirs in found]
     torn = sum(any(first < start < last for other in starts for start in other) for first, last in starts)
     return () if 2 * torn > len(found) else found
 
@@ -60,10 +60,6 @@ def matched(baseline: Iterable[str], candidate: Iterable[str]) -> list[tuple[str
     if len(base) == len(cand) == 1:
         return [(base[0], cand[0])]
     return [(label, label) for label in base if label in cand]
-
-
-def _started(run: Run) -> str:
-    return str(run.manifest.get("times", {}).get("started_at", ""))
 
 
 def _several(runs: Sequence[Run], noun: str) -> bool:
