@@ -6,6 +6,7 @@ from written_runs import OPERATIONS, date, write_run, write_sweep
 
 from bench.compare import gate_results, open_sides, parse_gate
 from bench.compare.documents import document
+from bench.compare.reasons import ratio, shown
 from bench.report.html.verdicts import sentence
 from bench.report.verdicts import comparison_page
 
@@ -120,6 +121,17 @@ def test_blocks_that_were_torn_apart_are_no_pairs(tmp_path, again, paired):
     assert {each.paired for each in found.verdicts} == {paired}
     assert {each.runs for each in found.verdicts} == {3}
     assert all(("not made in turn" in each.reason) is not paired for each in found.verdicts)
+
+
+# ---- numbers --------------------------------------------------------------------------------------------------------
+
+
+def test_ratios_are_short_and_never_zero():
+    values = (2.5e-13, 0.0004, 0.0171, 0.1, 1.0499, 999.9, 863_349.0)
+    assert [ratio(value) for value in values] == [
+        "2.5e-13", "0.0004", "0.0171", "0.100", "1.050", "999.900", "8.63e+05"
+    ]  # fmt: skip
+    assert shown(0.0004, 0.231) == "0.0004 to 0.231"
 
 
 # ---- too little to tell from ----------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from bench.compare.reasons import shown
+from bench.compare.reasons import ratio, shown
 from bench.errors import ConfigError
 from bench.stats.decide import Outcome
 
@@ -118,7 +118,7 @@ def _outcome(gate: Gate, verdict: Verdict) -> tuple[GateOutcome, str]:
         return "missed", f"not comparable: {verdict.reason}"
     if verdict.ratio is None or verdict.low is None or verdict.high is None:
         return "cannot tell", verdict.reason
-    reason = f"{verdict.ratio:.3f}, interval {shown(verdict.low, verdict.high)}"
+    reason = f"{ratio(verdict.ratio)}, interval {shown(verdict.low, verdict.high)}"
     below, above = verdict.high <= gate.limit, verdict.low >= gate.limit
     if below if gate.upper else above:
         return "met", reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.compare import Outcome
-from bench.compare.reasons import shown
+from bench.compare.reasons import ratio, shown
 from bench.doubt import Doubt
 from bench.report.page import Grid, Page
 from bench.report.texts import EMULATED, NULL, ms, number, of
@@ -50,7 +50,7 @@ def _sentence(each: Overall, comparison: Comparison) -> str:
         return f"Whether {each.candidate} is faster or slower than {base} cannot be told: {each.reason}."
     if each.ratio is None or each.low is None or each.high is None:
         return f"{each.candidate} and {base} cannot be compared: {each.reason}."
-    interval = f"{each.measure} {each.ratio:.3f} of the baseline's in all, {shown(each.low, each.high)}"
+    interval = f"{each.measure} {ratio(each.ratio)} of the baseline's in all, {shown(each.low, each.high)}"
     if said is Outcome.CANNOT_TELL:
         return f"Whether {each.candidate} is faster or slower than {base} cannot be told ({interval})."
     if said is Outcome.EQUIVALENT:
@@ -103,8 +103,8 @@ def _table(name: str, verdicts: Sequence[Verdict], *, several: bool) -> Grid:
             each.operation,
             each.measure,
             each.verdict.value,
-            ratio(each.ratio),
-            interval(each.low, each.high),
+            _ratio(each.ratio),
+            _interval(each.low, each.high),
             _value(each, each.baseline_value),
             _value(each, each.candidate_value),
             _percent(each.superiority_ratio),
@@ -123,8 +123,8 @@ def _overall(overall: Sequence[Overall]) -> list[Grid]:
             each.candidate,
             each.measure,
             each.verdict.value,
-            ratio(each.ratio),
-            interval(each.low, each.high),
+            _ratio(each.ratio),
+            _interval(each.low, each.high),
             each.reason,
         )
         for each in overall
@@ -170,13 +170,11 @@ def _notes(comparison: Comparison) -> Iterable[str]:
     )
 
 
-def ratio(value: float | None) -> str:
-    """A ratio to three places."""
-    return NULL if value is None else f"{value:.3f}"
+def _ratio(value: float | None) -> str:
+    return NULL if value is None else ratio(value)
 
 
-def interval(low: float | None, high: float | None) -> str:
-    """The bounds of a ratio."""
+def _interval(low: float | None, high: float | None) -> str:
     return NULL if low is None or high is None else shown(low, high)
 
 

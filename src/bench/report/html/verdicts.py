@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.compare import Comparison, Outcome, Overall, Verdict
+from bench.compare.reasons import ratio
 from bench.report.html import drawing
 from bench.report.html.document import Block, Chart, Column, Heading, Mark, Section, Spec, Table, Value
 from bench.report.texts import NULL, of
@@ -120,7 +121,7 @@ def _line(operation: str, each: Verdict | Overall) -> tuple[Value, ...]:
 
 
 def _ratio(value: float | None) -> Value:
-    return Value(text=NULL if value is None else f"{value:.3f}", exact=value)
+    return Value(text=NULL if value is None else ratio(value), exact=value)
 
 
 def _charts(comparison: Comparison) -> list[Chart]:
