@@ -68,7 +68,7 @@ def past_runs(outputs: Path) -> Mapping[str, Run]:
         except ResultError:
             continue  # a broken run tells nothing of the next
         key = str(run.manifest.get("config_hash"))
-        if run.status is RunStatus.DONE and (key not in found or _started(found[key]) <= _started(run)):
+        if run.status is RunStatus.DONE and (key not in found or found[key].started_at <= run.started_at):
             found[key] = run
     return found
 
@@ -117,7 +117,7 @@ def _as_before(run: Run, usage: Mapping[str, Any]) -> _Guess:
         data_s=float(usage["data_s"]), run_s=float(usage["run_s"]), starts=usage.get("starts", 1), compute=compute
     )
     whole_s = spent(run.directory).seconds
-    basis = f"times as in the last run of this cell, {_started(run)} in {run.directory}"
+    basis = f"times as in the last run of this cell, {run.started_at} in {run.directory}"
     return _Guess(usage=before, other_s=max(0.0, whole_s - before.used_s), basis=(basis,))
 
 
@@ -152,7 +152,3 @@ def _rows(config: RunConfig) -> int | None:
     if not config.dataset.generated:
         return None
     return sum(config.dataset.rows(table.name) or 0 for table in config.dataset.shape)
-
-
-def _started(run: Run) -> str:
-    return str(run.manifest.get("times", {}).get("started_at", ""))

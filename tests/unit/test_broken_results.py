@@ -105,6 +105,27 @@ def test_broken_manifests(tmp_path, content, sentence):
         open_run(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("window", {"start_ns": 1}),
+        ("window", [1]),
+        ("times", {"started_at": 5}),
+        ("times", {"started_at": "yesterday"}),
+        ("warnings", [1]),
+        ("errors", [None]),
+        ("host", []),
+        ("server", [1]),
+        ("order", "A B"),
+    ],
+)
+def test_an_entry_that_nobody_can_use(writer, name, value):
+    path = writer.directory / FILE_NAME
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
+    with pytest.raises(ResultError, match=f"is no manifest of this tool: {name} of another kind; run the cell again"):
+        open_run(writer.directory)
+
+
 def test_an_unknown_status(writer):
     path = writer.directory / FILE_NAME
     path.write_text(json.dumps(json.loads(path.read_text()) | {"status": "well"}))

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from judged_runs import judge, said, two
 from written_runs import OPERATIONS, write_run, write_sweep
 
 from bench.compare import KINDS, compare, open_sides
@@ -33,24 +34,6 @@ def slowed(tmp_path_factory):
 @pytest.fixture(scope="module")
 def judged(slowed):
     return judge(open_sides([slowed]))
-
-
-def judge(sides, **options):
-    return compare(sides.runs[sides.baseline], sides.candidates, baseline_name=sides.baseline, by=sides.by, **options)
-
-
-def two(tmp_path, first=None, second=None, **options):
-    """The comparison of two single runs, each written with its own options."""
-    common = {"size": 60}
-    runs = [
-        open_run(write_run(tmp_path / name, seed=seed, **(common | (given or {}))))
-        for seed, (name, given) in enumerate({"base": first, "cand": second}.items())
-    ]
-    return compare(runs[:1], {"cand": runs[1:]}, **options)
-
-
-def said(comparison, measure="p50"):
-    return {each.operation: each.verdict.value for each in comparison.verdicts if each.measure == measure}
 
 
 # ---- verdicts -------------------------------------------------------------------------------------------------------

@@ -70,6 +70,13 @@ def test_outliers_are_those_above_tukeys_outer_fence():
     assert outliers(Histogram.of(np.array([]))) is None
 
 
+@pytest.mark.parametrize("time_ns", [1, 7, 999, 1_000, 123_457, 10**9 + 1])
+def test_equal_times_are_no_outliers(time_ns):
+    """As a clock with coarse steps gives them: the fence lies on the times themselves."""
+    assert outliers(Histogram.of(np.full(100, time_ns))).count == 0
+    assert outliers(Histogram.of(np.append(np.full(100, time_ns), 2 * time_ns))).count == 1
+
+
 def test_a_healthy_distribution_has_next_to_no_outliers():
     times = np.random.default_rng(8).lognormal(13, 0.8, 100_000).astype(np.int64)
     assert outliers(Histogram.of(times)).count < 20

@@ -214,8 +214,8 @@ def test_json(query):
 
 
 def test_markdown(query):
-    _, out, _ = query("select 'a|b' as x, null as y, 1.5 as z", ".", "-f", "markdown")
-    assert out.decode() == "| x | y | z |\n| --- | --- | --- |\n| a\\|b |  | 1.5 |\n"
+    _, out, _ = query("select 'a|<b>' as x, null as y, 1.5 as z", ".", "-f", "markdown")
+    assert out.decode() == "| x | y | z |\n| --- | --- | --- |\n| a\\|&lt;b> |  | 1.5 |\n"
 
 
 def test_a_table_in_a_pipe_is_whole(query):

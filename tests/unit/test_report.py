@@ -179,6 +179,8 @@ def test_load_and_errors_of_the_load_are_told_and_each_warning_once(tmp_path):
 def test_text_of_users_is_not_taken_for_markup(tmp_path):
     writer = make_run(tmp_path / "run", READ, workload="[red]w[/red]", status=RunStatus.RUNNING)
     writer.warn("[bold]cold[/bold] | cache")
+    writer.warn("a < b, <b>bold</b> and <module 'x'>")
+    assert "- Warning: a < b, &lt;b>bold&lt;/b> and &lt;module 'x'>" in lines_of(writer, "markdown")
     assert "[red]w[/red]" in lines_of(writer)[0]
     assert "Warning: [bold]cold[/bold] | cache" in lines_of(writer)
     assert "- Warning: [bold]cold[/bold] \\| cache" in lines_of(writer, "markdown")

@@ -57,6 +57,19 @@ def test_one_run_on_each_side_is_given_an_allowance():
     assert single(math.log(1 / 1.16), 0.0).interval()[1] < 1
 
 
+@pytest.mark.parametrize("shift", [paired, unpaired])
+def test_runs_that_agree_to_the_last_digit_are_given_an_allowance_too(shift):
+    """As where a clock moves in steps of 100 ns: 1,000 and 1,100 ns stand for anything from 1,050 to 1,050."""
+    base, cand = np.log(np.full(2, 1_000)), np.log(np.full(2, 1_100))
+    found = shift(base, cand)
+    assert (found.error, found.df) == (pytest.approx(BETWEEN_RUNS), math.inf)
+    assert decide([found])[0].outcome is Outcome.CANNOT_TELL
+    assert decide([shift(base, cand + math.log(2))])[0].outcome is Outcome.SLOWER
+    assert decide([shift(base, base)])[0].outcome is Outcome.EQUIVALENT
+    if shift is unpaired:
+        assert shift(base[:1], cand).error == pytest.approx(BETWEEN_RUNS * math.sqrt(1.5))
+
+
 @pytest.mark.parametrize("ratio", np.linspace(0.7, 1.4, 71))
 def test_one_run_on_each_side_is_never_equivalent(ratio):
     (found,) = decide([single(math.log(ratio), 0.0)])

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from bench.stats import bootstrap
 from bench.stats.decide import Outcome, decide
+from bench.stats.histogram import by_block
 from bench.stats.shift import paired, single, unpaired
 
 COMPARISONS, PAIRS, OPERATIONS = 1_000, 5, 3
@@ -72,6 +74,32 @@ def test_nor_where_there_is_one_run_on_each_side():
         found.append([decision.outcome for decision in decide(shifts)])
     assert rate(np.array(found), SAID) <= 0.05
     assert rate(np.array(found), [Outcome.EQUIVALENT]) == 0
+
+
+def test_nor_where_attempts_began_in_few_stretches_of_time():
+    rng, filled = np.random.default_rng(26), bootstrap.FEWEST_BLOCKS
+    stretch, found = np.repeat(np.arange(filled), 4), []
+    for _ in range(400):
+        sides = []
+        for _ in range(2):
+            logs = rng.normal(0, 0.05) + rng.normal(0, 0.3, filled)[stretch] + rng.normal(0, 1, len(stretch))
+            drawn = bootstrap.log_quantiles(by_block(1e6 * np.exp(logs), stretch, 50), 0.5, rng, 300)
+            sides.append((np.sort(logs)[len(logs) // 2 - 1], bootstrap.error_of(drawn, filled)))
+        (base, base_error), (cand, cand_error) = sides
+        found.append(decide([single(cand - base, float(np.hypot(base_error, cand_error)))])[0].outcome)
+    assert np.isin(found, SAID).mean() <= 0.06
+
+
+def test_nor_any_of_nine_candidates():
+    """All have one baseline; judged one by one, in a quarter of comparisons one of them seems to differ."""
+    rng, together, apart = np.random.default_rng(27), [], []
+    for _ in range(300):
+        sides = rng.normal(0, 0.05, (10, OPERATIONS, PAIRS))
+        shifts = [[paired(sides[0, at], side[at]) for at in range(OPERATIONS)] for side in sides[1:]]
+        together.append([each.outcome for each in decide([shift for mine in shifts for shift in mine])])
+        apart.append([each.outcome for mine in shifts for each in decide(mine)])
+    assert rate(np.array(together), SAID) <= 0.05
+    assert rate(np.array(apart), SAID) > 0.15
 
 
 def test_a_bootstrap_over_five_runs_would_be_wrong_far_more_often(identical):

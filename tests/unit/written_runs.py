@@ -82,7 +82,7 @@ def write_run(
     if status is not RunStatus.RUNNING:
         writer.finish(status)
     if started_at:
-        _date(directory, started_at)
+        date(directory, started_at)
     return directory
 
 
@@ -121,8 +121,8 @@ def _samples(rng, *, size, slower, between_runs, failing, operations):
     )
 
 
-def _date(directory, started_at):
-
+def date(directory, started_at):
+    """Say that a run was started then."""
     path = directory / "manifest.json"
     content = json.loads(path.read_text())
     content["times"]["started_at"] = started_at

@@ -95,10 +95,8 @@ def _table(answer: Answer, *, whole: bool) -> str:
 
 
 def _markdown(answer: Answer) -> str:
+    from bench.report.texts import markdown
+
     header, rows = answer.texts()
     lines = [header, ["---"] * len(header), *rows]
-    return "".join("| " + " | ".join(_escaped(text) for text in line) + " |\n" for line in lines)
-
-
-def _escaped(text: str | None) -> str:
-    return "" if text is None else " ".join(text.replace("|", "\\|").split())
+    return "".join("| " + " | ".join(markdown(text or "") for text in line) + " |\n" for line in lines)

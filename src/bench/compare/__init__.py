@@ -2,7 +2,7 @@
 
 from bench.compare.gate import Gate, GateResult, gate_results, parse_gate
 from bench.compare.judge import MEASURES, compare
-from bench.compare.model import Comparison, Difference, Measure, Objection, Overall, Side, Verdict
+from bench.compare.model import Comparison, Difference, Measure, Missing, Objection, Overall, Side, Verdict
 from bench.compare.objections import KINDS
 from bench.compare.sides import Sides, open_sides
 from bench.stats.decide import Outcome
@@ -15,6 +15,7 @@ __all__ = [
     "Gate",
     "GateResult",
     "Measure",
+    "Missing",
     "Objection",
     "Outcome",
     "Overall",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.compare.configuration import NOUNS, value_of, varying, within
+from bench.compare.configuration import NOUNS, value_of, varying
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,11 +23,11 @@ def cells(sides: Mapping[str, Sequence[Run]], by: str = "") -> dict[str, dict[st
 
     Args:
         sides: The runs of each side.
-        by: Key in which the sides differ on purpose; it is in no label, nor is what lies below it.
+        by: Key in which the sides differ on purpose; it is in no label.
     """
     nouns = [noun for noun in NOUNS if noun != by and any(_several(runs, noun) for runs in sides.values())]
     groups = {name: _grouped(runs, nouns) for name, runs in sides.items()}
-    keys = _keys([group for each in groups.values() for group in each.values()], (by, *nouns) if by else nouns)
+    keys = _keys(group for each in groups.values() for group in each.values())
     return {name: _grouped(sorted(runs, key=lambda run: run.repetition), nouns, keys) for name, runs in sides.items()}
 
 
@@ -40,32 +40,39 @@ def block_of(run: Run) -> tuple[str, int] | None:
 
 
 def pairs(baseline: Sequence[Run], candidate: Sequence[Run]) -> tuple[tuple[int, int], ...]:
-    """Positions of the runs of both sides that were made in one block, by block; empty where there are none."""
+    """Positions of the runs of both sides that were made in one block, by block.
+
+    Empty where there are none, and where most blocks were torn apart: when one side was made anew later, as by `bench
+    resume` after its server was down, all differences have in common what changed on the machine in between.
+    """
     base, cand = (
         {block: at for at, run in enumerate(runs) if (block := block_of(run))} for runs in (baseline, candidate)
     )
-    return tuple((base[block], cand[block]) for block in sorted(base.keys() & cand.keys()))
+    found = tuple((base[block], cand[block]) for block in sorted(base.keys() & cand.keys()))
+    starts = [sorted((baseline[ours].started_at, candidate[theirs].started_at)) for ours, theirs in found]
+    torn = sum(any(first < start < last for other in starts for start in other) for first, last in starts)
+    return () if 2 * torn > len(found) else found
 
 
 def matched(baseline: Iterable[str], candidate: Iterable[str]) -> list[tuple[str, str]]:
-    """Labels that belong together: equal ones, and one that is left over on each side."""
+    """Labels that belong together: equal ones, or whatever they are called where each side has a single cell."""
     base, cand = list(baseline), list(candidate)
-    equal = [(label, label) for label in base if label in cand]
-    left = [[label for label in side if (label, label) not in equal] for side in (base, cand)]
-    return equal + ([(left[0][0], left[1][0])] if len(left[0]) == len(left[1]) == 1 else [])
+    if len(base) == len(cand) == 1:
+        return [(base[0], cand[0])]
+    return [(label, label) for label in base if label in cand]
 
 
 def _several(runs: Sequence[Run], noun: str) -> bool:
     return len({value_of(run, noun) for run in runs}) > 1
 
 
-def _keys(groups: Iterable[Sequence[Run]], known: Sequence[str]) -> list[str]:
-    """Dotted keys that still vary within a group, but for those that follow from what is known."""
+def _keys(groups: Iterable[Sequence[Run]]) -> list[str]:
+    """Dotted keys that still vary within a group: runs of one side and of the same nouns."""
     found: dict[str, None] = {}
     for group in groups:
         if len({run.manifest.get("config_hash") for run in group}) > 1:
             found.update(dict.fromkeys(varying(group)))
-    return [key for key in found if not any(within(key, root) for root in known) and key != "label"]
+    return [key for key in found if key != "label"]
 
 
 def _grouped(runs: Sequence[Run], nouns: Sequence[str], keys: Sequence[str] = ()) -> dict[str, tuple[Run, ...]]:

@@ -49,11 +49,6 @@ def value_of(run: Run, key: str) -> str:
     return str(run.manifest[key]) if key in NOUNS else flat(run).get(key, ABSENT)
 
 
-def within(key: str, root: str) -> bool:
-    """The key is `root`, or below it."""
-    return key == root or key.startswith(f"{root}.")
-
-
 def _values(runs: Sequence[Run]) -> dict[str, str]:
     """By key the value, or the values, of one side."""
     found: dict[str, dict[str, None]] = {}

@@ -26,7 +26,7 @@ def document(comparison: Comparison, gates: Sequence[GateResult] = ()) -> dict[s
         "gates": [asdict(gate) for gate in gates],
         "sides": {side.name: asdict(side) for side in (comparison.baseline, *comparison.candidates)},
         "differences": [{"key": each.key, "values": dict(each.values)} for each in comparison.differences],
-        **{key: content[key] for key in ("objections", "allowed", "margin", "notes")},
+        **{key: content[key] for key in ("objections", "missing", "allowed", "margin", "notes")},
     }
 
 

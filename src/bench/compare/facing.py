@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from bench.stats.shift import Shift
 
 _NO_SAMPLES = "there is one run on each side, and without the samples of both the error within them is not known"
+_TOO_CLOSE = (
+    f"there is one run on each side, and attempts began in fewer than {bootstrap.FEWEST_BLOCKS} of "
+    f"{bootstrap.BLOCKS} stretches of time, so that the error within them is not known: raise load.duration_s"
+)
 _UNKNOWN: tuple[float | None, float | None] = (None, None)
 
 
@@ -34,8 +38,8 @@ class Claim:
     """None: there is no value to compare."""
     reason: str = ""
     """Why not; or what a reader has to know of the shift."""
-    failed: bool = False
-    """The candidate did not answer the operation."""
+    unanswered: bool = False
+    """A side did not answer the operation, so that no further run would help."""
     baseline_value: float | None = None
     candidate_value: float | None = None
     baseline_interval: tuple[float | None, float | None] = _UNKNOWN
@@ -94,9 +98,9 @@ class Facing:
     def values(self, operation: str, measure: Measure) -> tuple[np.ndarray, np.ndarray] | None:
         """Logarithms of the values of the runs of both sides.
 
-        None where a run has none, and where there is one run on each side without the samples that tell its error.
+        None where a run has none, and where there is one run on each side and the error within it is not known.
         """
-        if self._lacks_samples(operation):
+        if self._unanswered(operation) or self._lacks_error(operation):
             return None
         found = [
             [each.value(operation, measure, self.time) for each in side] for side in (self.baseline, self.candidate)
@@ -114,16 +118,11 @@ class Facing:
 
     def claim(self, operation: str, measure: Measure) -> Claim:
         """The shift of a measure, or why there is none."""
-        if self.failed(operation):
-            return Claim(
-                operation=operation, measure=measure, shift=None, failed=True, reason="no attempt of it succeeded"
-            )
         logs = self.values(operation, measure)
         if logs is None:
-            missing = self._lacks_samples(operation)
-            return Claim(
-                operation=operation, measure=measure, shift=None, reason=_NO_SAMPLES if missing else _too_few(measure)
-            )
+            unanswered = self._unanswered(operation)
+            reason = unanswered or self._lacks_error(operation) or _too_few(measure)
+            return Claim(operation=operation, measure=measure, shift=None, reason=reason, unanswered=bool(unanswered))
         found = self.shift_of(*logs, within=self.within_error(operation, measure))
         return Claim(
             operation=operation,
@@ -145,9 +144,11 @@ class Facing:
         return shift.unpaired(baseline, candidate)
 
     def within_error(self, operation: str, measure: Measure) -> float:
-        """What the attempts of one run on each side make known of its difference; needed for single runs only."""
-        draws = [self._draws(side, operation, measure) for side in (self.baseline, self.candidate)]
-        return math.hypot(*(float(each[0].std(ddof=1)) for each in draws if each))
+        """What the attempts of one run on each side make known of its difference; 0 where there are more runs."""
+        if len(self.baseline) + len(self.candidate) > 2:
+            return 0.0
+        found = [each.samples[operation] for each in (*self.baseline, *self.candidate)]
+        return math.hypot(*(bootstrap.error_of(each.draws[measure], each.filled) for each in found))
 
     def effect(self, operation: str) -> Effect:
         """Effect size and outliers, of all attempts of both sides; nothing where samples are missing."""
@@ -161,11 +162,26 @@ class Facing:
             candidate_outliers=far[1].count if far[1] else None,
         )
 
-    def _lacks_samples(self, operation: str) -> bool:
-        """There is one run on each side, and not the samples of both."""
+    def _unanswered(self, operation: str) -> str:
+        """Why a side has no answer of an operation at all; empty where both have."""
+        for name, side in (("baseline", self.baseline), ("candidate", self.candidate)):
+            for each in side:
+                if not each.rows:
+                    return f"the run {each.run.directory.name} of the {name} has no summary"
+                if operation not in each.rows:
+                    return f"the {name} was not asked it"
+                if each.failed(operation):
+                    return f"no attempt of it succeeded in a run of the {name}"
+        return ""
+
+    def _lacks_error(self, operation: str) -> str:
+        """Why the error within the runs is not known, where there is one run on each side; else empty."""
         runs = (*self.baseline, *self.candidate)
-        asked = all(operation in each.rows and each.rows[operation]["service_time_max_ns"] for each in runs)
-        return asked and len(runs) == 2 and any(operation not in each.samples for each in runs)
+        if len(runs) > 2 or not all(each.answered(operation) for each in runs):
+            return ""
+        if any(operation not in each.samples for each in runs):
+            return _NO_SAMPLES
+        return _TOO_CLOSE if min(each.samples[operation].filled for each in runs) < bootstrap.FEWEST_BLOCKS else ""
 
     def _times(self, side: Sequence[Measured], operation: str) -> Histogram | None:
         known = [each.samples[operation].times for each in side if operation in each.samples]

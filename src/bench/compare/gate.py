@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from bench.compare.reasons import shown
+from bench.compare.reasons import ratio, shown
 from bench.errors import ConfigError
 from bench.stats.decide import Outcome
 
@@ -45,6 +45,7 @@ class GateResult:
     candidate: str
     cell: str
     operation: str
+    """Empty: it concerns all of the cell."""
     outcome: GateOutcome
     reason: str
 
@@ -73,7 +74,8 @@ def gate_results(gates: Iterable[Gate], comparison: Comparison) -> tuple[GateRes
     """What came of each gate, for each operation of each candidate.
 
     A ratio misses a gate when its whole interval lies on the wrong side of the limit, and meets it when it lies on the
-    right side; in between nobody can tell. What is not comparable misses it. Errors are counted, not estimated.
+    right side; in between nobody can tell. What is not comparable misses it, as does a cell of the baseline that a
+    candidate lacks. Errors are counted, not estimated.
 
     Args:
         gates: The conditions.
@@ -96,6 +98,12 @@ def _results(gate: Gate, comparison: Comparison) -> Iterator[GateResult]:
                 reason=reason,
             )
 
+    for each in comparison.missing:
+        reason = "the candidate has no such cell"
+        yield GateResult(
+            gate=gate.text, candidate=each.candidate, cell=each.cell, operation="", outcome="missed", reason=reason
+        )
+
 
 def _counted(gate: Gate, verdict: Verdict) -> tuple[GateOutcome, str]:
     ratio = verdict.candidate_error_ratio
@@ -110,7 +118,7 @@ def _outcome(gate: Gate, verdict: Verdict) -> tuple[GateOutcome, str]:
         return "missed", f"not comparable: {verdict.reason}"
     if verdict.ratio is None or verdict.low is None or verdict.high is None:
         return "cannot tell", verdict.reason
-    reason = f"{verdict.ratio:.3f}, interval {shown(verdict.low, verdict.high)}"
+    reason = f"{ratio(verdict.ratio)}, interval {shown(verdict.low, verdict.high)}"
     below, above = verdict.high <= gate.limit, verdict.low >= gate.limit
     if below if gate.upper else above:
         return "met", reason

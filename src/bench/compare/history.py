@@ -102,7 +102,7 @@ def history(runs: Sequence[Run], *, operations: Sequence[str] = (), measure: Mea
         if name not in known:
             raise ConfigError(f"no run has an operation '{name}'{nearest(name, known)}", key="--operation")
     points: dict[_Key, list[Point]] = {}
-    for each in sorted(kept, key=lambda each: str(each.run.manifest["times"]["started_at"])):
+    for each in sorted(kept, key=lambda each: each.run.started_at):
         for operation in each.rows:
             if operations and operation not in operations:
                 continue
@@ -136,7 +136,7 @@ def _point(each: Measured, value: float) -> Point:
     server = str((manifest.get("server") or {}).get("version") or "")
     label = str(manifest.get("label") or "")
     return Point(
-        started_at=str(manifest["times"]["started_at"]),
+        started_at=each.run.started_at,
         run_id=each.run.key.run_id,
         directory=str(each.run.directory),
         version=" ".join(filter(None, (label, commit, server))),

@@ -9,7 +9,7 @@ from bench.compare.cells import cells, matched
 from bench.compare.configuration import differences
 from bench.compare.facing import Facing, face
 from bench.compare.measured import Reader, measured
-from bench.compare.model import Comparison, Objection, Side
+from bench.compare.model import Comparison, Missing, Objection, Side
 from bench.compare.objections import KINDS, Found, objections
 from bench.compare.overall import overall, remarked
 from bench.compare.verdicts import verdicts
@@ -41,7 +41,8 @@ def compare(
 ) -> Comparison:
     """A verdict per candidate, cell, operation and measure.
 
-    All verdicts on one candidate hold together with a confidence of 95 % (`stats.decide`). Runs of one block are
+    All verdicts on operations hold together with a confidence of 95 % (`stats.decide`), and so do those in all on the
+    candidates by one measure. Runs of one block are
     compared with each other (`stats.shift`); the samples are read once, for effect sizes, outliers, and where there is
     one run on each side.
 
@@ -64,20 +65,20 @@ def compare(
     labelled = cells(sides, by)
     reader = Reader(measures=measures)
     found = {name: _facings(name, labelled[baseline_name], labelled[name], allow, reader) for name in candidates}
-    missing = [
-        note for name in candidates for note in _missing(baseline_name, labelled[baseline_name], name, labelled[name])
-    ]
-    said = tuple(each for name in found for each in verdicts(name, found[name], measures, margin))
+    ours = labelled[baseline_name]
+    left = [note for name in candidates for note in _left_out(baseline_name, ours, name, labelled[name])]
+    said = tuple(verdicts(found, measures, margin))
     return Comparison(
         baseline=_side(baseline_name, baseline),
         candidates=tuple(_side(name, runs) for name, runs in candidates.items()),
         differences=differences(sides),
         objections=tuple(each for facings in found.values() for facing in facings for each in facing.objections),
+        missing=tuple(each for name in candidates for each in _missing(ours, name, labelled[name])),
         verdicts=said,
         overall=tuple(remarked(each, said) for each in overall(found, measures, margin)),
         allowed=tuple(allow),
         margin=margin,
-        notes=(*notes, *missing),
+        notes=(*notes, *left),
     )
 
 
@@ -114,7 +115,12 @@ def _facings(
     return tuple(replace(facing, objections=_objections(facing, name, allow)) for facing in facings)
 
 
-def _missing(baseline_name: str, baseline: _Cells, name: str, candidate: _Cells) -> Iterator[str]:
+def _missing(baseline: _Cells, name: str, candidate: _Cells) -> Iterator[Missing]:
+    compared = {ours for ours, _ in matched(baseline, candidate)}
+    return (Missing(candidate=name, cell=label) for label in baseline if label not in compared)
+
+
+def _left_out(baseline_name: str, baseline: _Cells, name: str, candidate: _Cells) -> Iterator[str]:
     """Cells that only one side has."""
     pairs = matched(baseline, candidate)
     for side, labels, used in (

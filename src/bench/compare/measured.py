@@ -32,6 +32,8 @@ class Sampled:
     times: Histogram
     draws: Mapping[Measure, np.ndarray]
     """By measure, logarithms of what resampled runs came to; see `stats.bootstrap`."""
+    filled: int
+    """Of the stretches of time into which the run is cut, those in which an attempt began."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +55,11 @@ class Measured:
             return None
         value = row["throughput_per_s"] if measure == "throughput" else row[f"{time}_{measure}_ns"]
         return float(value) if value is not None and value > 0 else None
+
+    def answered(self, operation: str) -> bool:
+        """At least one attempt of it succeeded."""
+        row = self.rows.get(operation)
+        return row is not None and row["service_time_max_ns"] is not None
 
     def failed(self, operation: str) -> bool:
         """It was asked, and not one attempt succeeded."""
@@ -115,7 +122,8 @@ def sampled(run: Run, measures: Sequence[Measure], time: str) -> dict[str, Sampl
 
 def _sampled(blocks: tuple[Histogram, ...], measures: Sequence[Measure], rng: np.random.Generator) -> Sampled:
     draws = {measure: _draw(blocks, measure, rng) for measure in measures}
-    return Sampled(times=sum(blocks, Histogram(counts=np.zeros(0, dtype=np.int64))), draws=draws)
+    filled = sum(len(block) > 0 for block in blocks)
+    return Sampled(times=sum(blocks, Histogram(counts=np.zeros(0, dtype=np.int64))), draws=draws, filled=filled)
 
 
 def _draw(blocks: tuple[Histogram, ...], measure: Measure, rng: np.random.Generator) -> np.ndarray:

@@ -36,7 +36,7 @@ class Verdict:
     """Bounds of the ratio's interval, at the confidence of `level`."""
     high: float | None = None
     level: float | None = None
-    """Confidence of the interval, 0 to 1: so much above 0.95 that all of one candidate's verdicts hold together."""
+    """Confidence of the interval, 0 to 1: so much above 0.95 that all verdicts on operations hold together."""
     baseline_value: float | None = None
     """Geometric mean over the repetitions, in ns or per s."""
     candidate_value: float | None = None
@@ -73,6 +73,8 @@ class Overall:
     """Geometric mean of (candidate + shift) / (baseline + shift) over the operations."""
     low: float | None = None
     high: float | None = None
+    level: float | None = None
+    """Confidence of the interval, 0 to 1: 0.95 for one candidate, more where several have to hold together."""
     operations: int = 0
     """How many operations are in it."""
     failed: tuple[str, ...] = ()
@@ -113,6 +115,14 @@ class Objection:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Missing:
+    """A cell of the baseline that a candidate does not have."""
+
+    candidate: str
+    cell: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
     """One of the systems, or versions, that are compared."""
 
@@ -131,6 +141,7 @@ class Comparison:
     candidates: tuple[Side, ...]
     differences: tuple[Difference, ...] = ()
     objections: tuple[Objection, ...] = ()
+    missing: tuple[Missing, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     """By candidate, cell, operation and measure, in this order."""
     overall: tuple[Overall, ...] = ()

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.compare.model import Overall
 from bench.compare.reasons import shown
-from bench.stats.decide import Outcome, outcome_of
+from bench.stats.decide import Outcome, decide
 from bench.stats.shift import mean_of
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from bench.compare.facing import Facing
     from bench.compare.model import Measure, Verdict
+    from bench.stats.decide import Decision
     from bench.stats.shift import Shift
 
 _DECIDED = frozenset({Outcome.FASTER, Outcome.SLOWER, Outcome.EQUIVALENT})
@@ -36,6 +37,17 @@ class _Part:
     operations: int
     failed: tuple[str, ...]
     left_out: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+    """Why operations that may be compared have no value; empty where there are none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Scored:
+    """One candidate by one measure, before it is decided."""
+
+    blank: Overall
+    as_time: Shift | None = None
+    """As if it were one of a time, of which less is better; None where there is nothing to decide."""
 
 
 def overall(
@@ -48,14 +60,18 @@ def overall(
     Means of ratios have to be geometric (Fleming and Wallace, "How not to lie with statistics: the correct way to
     summarize benchmark results", 1986); the shift s is that of ClickBench, smaller here as operations are. Each run
     gives one number, the mean logarithm of its shifted times, so that what operations of one run have in common is
-    not counted as evidence several times; the interval, of 95 %, is that of `stats.shift`. It is a claim of its own,
-    beside those on operations.
+    not counted as evidence several times; the interval is that of `stats.shift`. These are claims of their own, beside
+    those on operations: those on all candidates by one measure hold together with a confidence of 95 %.
     """
     for measure in measures:
         worst = max([1.0, *_ratios(found, measure)])
-        for name, facings in found.items():
-            parts = [_part(facing, measure) for facing in facings]
-            yield _overall(name, measure, parts, PENALTY * worst, margin)
+        scored = [
+            _scored(name, measure, [_part(facing, measure) for facing in facings], PENALTY * worst)
+            for name, facings in found.items()
+        ]
+        decisions = iter(decide([each.as_time for each in scored if each.as_time], margin=margin))
+        for each in scored:
+            yield _overall(each, next(decisions)) if each.as_time else each.blank
 
 
 def remarked(each: Overall, verdicts: Sequence[Verdict]) -> Overall:
@@ -67,18 +83,19 @@ def remarked(each: Overall, verdicts: Sequence[Verdict]) -> Overall:
     """
     mine = [verdict for verdict in verdicts if verdict.candidate == each.candidate]
     single = {verdict.verdict for verdict in mine if verdict.measure == each.measure}
-    claims = sum(verdict.ratio is not None for verdict in mine)
+    claims = sum(verdict.ratio is not None for verdict in verdicts)
+    one = "one claim" if len(mine) == len(verdicts) else "one claim for each candidate"
     if each.verdict not in _DECIDED or Outcome.CANNOT_TELL not in single or single & _DECIDED or claims < 2:
         return each
     return replace(
         each,
-        remark=f"In all it is {each.verdict} although no single operation can be told: that is one claim, and noise "
+        remark=f"In all it is {each.verdict} although no single operation can be told: that is {one}, and noise "
         f"partly cancels in a mean, while the {claims} claims on single operations have to hold together and so need "
         "wider intervals; more repetitions narrow them.",
     )
 
 
-def _overall(name: str, measure: Measure, parts: Sequence[_Part], penalty: float, margin: float) -> Overall:
+def _scored(name: str, measure: Measure, parts: Sequence[_Part], penalty: float) -> _Scored:
     known = [part for part in parts if part.shift is not None]
     failed = tuple(operation for part in parts for operation in part.failed)
     blank = Overall(
@@ -91,8 +108,11 @@ def _overall(name: str, measure: Measure, parts: Sequence[_Part], penalty: float
         shift_ns=0.0 if measure == "throughput" else SHIFT_NS,
         penalty_ratio=penalty if failed else None,
     )
+    unknown = tuple(dict.fromkeys(reason for part in parts for reason in part.unknown))
+    if not known and unknown:
+        return _Scored(blank=replace(blank, verdict=Outcome.CANNOT_TELL, reason="; ".join(unknown)))
     if not known:
-        return blank
+        return _Scored(blank=blank)
     shift = mean_of([part.shift for part in known if part.shift], [part.operations for part in known])
     answered = sum(part.operations for part in known)
     size = answered + len(failed)
@@ -103,18 +123,22 @@ def _overall(name: str, measure: Measure, parts: Sequence[_Part], penalty: float
         log_ratio=as_time.log_ratio * share + math.log(penalty) * (1 - share),
         error=as_time.error * share,
     )
-    low, high = penalised.interval()
-    outcome = outcome_of(low, high, margin)
-    turned = penalised.inverse if measure == "throughput" else penalised
-    low, high = turned.interval()
+    return _Scored(blank=replace(blank, operations=size), as_time=penalised)
+
+
+def _overall(scored: _Scored, decision: Decision) -> Overall:
+    assert scored.as_time is not None
+    blank, low, high, ratio = scored.blank, decision.low, decision.high, scored.as_time.ratio
+    if blank.measure == "throughput":
+        low, high, ratio = 1 / high, 1 / low, 1 / ratio
     return replace(
         blank,
-        verdict=outcome,
-        reason=_reason(size, low, high, blank),
-        ratio=turned.ratio,
+        verdict=decision.outcome,
+        reason=_reason(blank.operations, low, high, blank),
+        ratio=ratio,
         low=low,
         high=high,
-        operations=size,
+        level=decision.level,
     )
 
 
@@ -141,10 +165,20 @@ def _part(facing: Facing, measure: Measure) -> _Part:
     }
     left_out = tuple(name for name in facing.operations if name not in logs and name not in failed)
     if not logs:
-        return _Part(shift=None, operations=0, failed=failed, left_out=left_out)
+        unknown = tuple(_unknown(facing, measure, asked))
+        return _Part(shift=None, operations=0, failed=failed, left_out=left_out, unknown=unknown)
     scores = [np.mean([np.log(np.exp(values[side]) + shift_ns) for values in logs.values()], axis=0) for side in (0, 1)]
     within = math.hypot(*(facing.within_error(operation, measure) for operation in logs)) / len(logs)
     return _Part(shift=facing.shift_of(*scores, within=within), operations=len(logs), failed=failed, left_out=left_out)
+
+
+def _unknown(facing: Facing, measure: Measure, asked: Sequence[str]) -> Iterator[str]:
+    """Why no operation has a value, of those that could have one."""
+    for operation in asked:
+        if not facing.against(operation, allowed=False):
+            claim = facing.claim(operation, measure)
+            if not claim.unanswered:
+                yield claim.reason
 
 
 def _not_refused(facing: Facing) -> tuple[str, ...]:

@@ -35,8 +35,13 @@ def reason_of(claim: Claim, decision: Decision, overlooked: Sequence[Objection],
 
 
 def shown(low: float, high: float) -> str:
-    """The bounds of an interval, short however far they are."""
-    return f"{low:.3f} to {high:.3f}" if high < 1_000 else f"{low:.3g} to {high:.3g}"
+    """The bounds of an interval, as `ratio` has them."""
+    return f"{ratio(low)} to {ratio(high)}"
+
+
+def ratio(value: float) -> str:
+    """Three digits that mean something, short however far it is from 1: a bound above 0 is never shown as 0."""
+    return f"{value:.3f}" if 0.1 <= value < 1_000 else f"{value:.3g}"
 
 
 def _saying(decision: Decision, margin: float) -> str:
@@ -49,6 +54,8 @@ def _saying(decision: Decision, margin: float) -> str:
 
 
 def _resting(shift: Shift) -> str:
+    if shift.design != "allowance" and math.isinf(shift.df):
+        return f"from runs that agree to the last digit, so that {BETWEEN_RUNS:.0%} of deviation is allowed for"
     if shift.design == "paired":
         return f"from {shift.runs} pairs of runs"
     if shift.design == "allowance":

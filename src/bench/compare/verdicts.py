@@ -1,4 +1,4 @@
-"""What is said of one candidate, all of it decided together."""
+"""What is said of each operation of the candidates, all of it decided together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.doubt import Doubt
 from bench.stats.decide import Decision, Outcome, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from bench.compare.facing import Claim, Facing
     from bench.compare.model import Measure, Objection
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Asked:
-    """One measure of one operation, before it is decided."""
+    """One measure of one operation of a candidate, before it is decided."""
 
+    candidate: str
     facing: Facing
     operation: str
     measure: Measure
@@ -37,22 +38,17 @@ class _Asked:
         return found.inverse if found and self.measure == "throughput" else found
 
 
-def verdicts(
-    candidate: str,
-    facings: Sequence[Facing],
-    measures: Sequence[Measure],
-    margin: float,
-) -> Iterator[Verdict]:
-    """A verdict per cell, operation and measure.
+def verdicts(found: Mapping[str, Sequence[Facing]], measures: Sequence[Measure], margin: float) -> Iterator[Verdict]:
+    """A verdict per candidate, cell, operation and measure.
 
     Args:
-        candidate: Its name.
-        facings: Its cells, face to face with those of the baseline.
+        found: By candidate, its cells, face to face with those of the baseline.
         measures: What is claimed of each operation.
         margin: Ratios from 1 / (1 + margin) to 1 + margin count as equal.
     """
     asked = [
-        _asked(facing, operation, measure)
+        _asked(candidate, facing, operation, measure)
+        for candidate, facings in found.items()
         for facing in facings
         for operation in facing.operations
         for measure in measures
@@ -60,12 +56,13 @@ def verdicts(
     shifts = [each.as_time for each in asked]
     decisions = iter(decide([shift for shift in shifts if shift is not None], margin=margin))
     for each, shift in zip(asked, shifts, strict=True):
-        yield _verdict(candidate, each, next(decisions) if shift is not None else None, margin)
+        yield _verdict(each, next(decisions) if shift is not None else None, margin)
 
 
-def _asked(facing: Facing, operation: str, measure: Measure) -> _Asked:
+def _asked(candidate: str, facing: Facing, operation: str, measure: Measure) -> _Asked:
     refused = facing.against(operation, allowed=False)
     return _Asked(
+        candidate=candidate,
         facing=facing,
         operation=operation,
         measure=measure,
@@ -75,11 +72,11 @@ def _asked(facing: Facing, operation: str, measure: Measure) -> _Asked:
     )
 
 
-def _verdict(candidate: str, asked: _Asked, decision: Decision | None, margin: float) -> Verdict:
+def _verdict(asked: _Asked, decision: Decision | None, margin: float) -> Verdict:
     facing, operation = asked.facing, asked.operation
     errors = facing.error_ratios(operation)
     blank = Verdict(
-        candidate=candidate,
+        candidate=asked.candidate,
         cell=facing.cell,
         operation=operation,
         measure=asked.measure,
@@ -93,7 +90,7 @@ def _verdict(candidate: str, asked: _Asked, decision: Decision | None, margin: f
     if asked.claim is None:
         return blank
     if decision is None or asked.claim.shift is None:
-        outcome = Outcome.NOT_COMPARABLE if asked.claim.failed else Outcome.CANNOT_TELL
+        outcome = Outcome.NOT_COMPARABLE if asked.claim.unanswered else Outcome.CANNOT_TELL
         return replace(blank, verdict=outcome, reason=asked.claim.reason)
     if asked.measure == "throughput":
         decision = replace(decision, low=1 / decision.high, high=1 / decision.low)

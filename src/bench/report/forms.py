@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bench.costs import comparisons
+from bench.report import texts
 from bench.report.narrow import fitted
 from bench.report.page import Grid, Page
 from bench.report.server import counted_rows, query_rows
@@ -49,19 +50,15 @@ def document(results: Run | Sweep) -> Mapping[str, object]:
 
 def markdown(content: Page) -> str:
     """The page as Markdown."""
-    blocks = [f"## {_escaped(content.title)}", *map(_escaped, content.lines)]
+    blocks = [f"## {texts.markdown(content.title)}", *map(texts.markdown, content.lines)]
     for grid in content.grids:
         if grid.title:
-            blocks.append(f"### {_escaped(grid.title)}")
+            blocks.append(f"### {texts.markdown(grid.title)}")
         rule = ["---" if at < grid.left else "---:" for at in range(len(grid.header))]
         lines = [grid.header, rule, *grid.rows]
-        blocks.append("\n".join("| " + " | ".join(map(_escaped, line)) + " |" for line in lines))
-    blocks += [f"- {_escaped(note)}" for note in content.notes]
+        blocks.append("\n".join("| " + " | ".join(map(texts.markdown, line)) + " |" for line in lines))
+    blocks += [f"- {texts.markdown(note)}" for note in content.notes]
     return "\n\n".join(blocks) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
 
 
 def plain(content: Page) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -33,6 +34,11 @@ def short(text: str) -> str:
     """The text in one line that is not too long."""
     line = " ".join(text.split())
     return line if len(line) <= SHOWN_CHARACTERS else line[: SHOWN_CHARACTERS - 1] + "…"
+
+
+def markdown(text: str) -> str:
+    """The text as one line, or one cell, of Markdown: nothing in it opens a tag of HTML or ends the cell."""
+    return " ".join(re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text).replace("|", "\\|").split())
 
 
 def number(value: float | None) -> str:

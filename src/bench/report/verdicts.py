@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.compare import Outcome
-from bench.compare.reasons import shown
+from bench.compare.reasons import ratio, shown
 from bench.doubt import Doubt
 from bench.report.page import Grid, Page
-from bench.report.texts import EMULATED, NULL, ms, number
+from bench.report.texts import EMULATED, NULL, ms, number, of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,9 +46,11 @@ def _first(comparison: Comparison) -> str:
 
 def _sentence(each: Overall, comparison: Comparison) -> str:
     base, said = comparison.baseline.name, each.verdict
+    if said is Outcome.CANNOT_TELL and each.ratio is None:
+        return f"Whether {each.candidate} is faster or slower than {base} cannot be told: {each.reason}."
     if each.ratio is None or each.low is None or each.high is None:
         return f"{each.candidate} and {base} cannot be compared: {each.reason}."
-    interval = f"{each.measure} {each.ratio:.3f} of the baseline's in all, {shown(each.low, each.high)}"
+    interval = f"{each.measure} {ratio(each.ratio)} of the baseline's in all, {shown(each.low, each.high)}"
     if said is Outcome.CANNOT_TELL:
         return f"Whether {each.candidate} is faster or slower than {base} cannot be told ({interval})."
     if said is Outcome.EQUIVALENT:
@@ -67,13 +69,21 @@ def _operations(overall: Overall, comparison: Comparison) -> str:
 
 
 def _differences(comparison: Comparison) -> list[Grid]:
-    shown = comparison.differences[:SHOWN_DIFFERENCES]
-    if not shown:
+    """Where other backends are compared, without the keys below `backend`: they are what makes them other backends."""
+    known = comparison.differences
+    told = [each for each in known if not each.key.startswith("backend.")]
+    kept = told if any(each.key == "backend" for each in known) else known
+    if not kept:
         return []
+    shown, folded = kept[:SHOWN_DIFFERENCES], len(known) - len(kept)
     names = [side.name for side in (comparison.baseline, *comparison.candidates)]
     rows = [(each.key, *(_cut(dict(each.values)[name]) for name in names)) for each in shown]
-    more = len(comparison.differences) - len(shown)
-    title = "What differs" + (f" (the first {len(shown)} keys; {more} more in --json)" if more else "")
+    left = [
+        f"{len(kept) - len(shown)} more" if len(kept) > len(shown) else "",
+        f"{of(folded, 'key')} below backend" if folded else "",
+    ]
+    more = " and ".join(filter(None, left))
+    title = "What differs" + (f" ({more} in --json)" if more else "")
     return [Grid(title=title, header=("key", *names), rows=tuple(rows), left=1 + len(names))]
 
 
@@ -93,8 +103,8 @@ def _table(name: str, verdicts: Sequence[Verdict], *, several: bool) -> Grid:
             each.operation,
             each.measure,
             each.verdict.value,
-            ratio(each.ratio),
-            interval(each.low, each.high),
+            _ratio(each.ratio),
+            _interval(each.low, each.high),
             _value(each, each.baseline_value),
             _value(each, each.candidate_value),
             _percent(each.superiority_ratio),
@@ -113,8 +123,8 @@ def _overall(overall: Sequence[Overall]) -> list[Grid]:
             each.candidate,
             each.measure,
             each.verdict.value,
-            ratio(each.ratio),
-            interval(each.low, each.high),
+            _ratio(each.ratio),
+            _interval(each.low, each.high),
             each.reason,
         )
         for each in overall
@@ -154,19 +164,17 @@ def _notes(comparison: Comparison) -> Iterable[str]:
         known = doubt in set(Doubt)
         yield f"Warning: {Doubt(doubt).concerning(operations, of=asked) if known else f'{doubt} ({operations})'}"
     yield (
-        "Ratio: candidate / baseline; of times below 1 is faster, of the throughput above 1. All verdicts on one "
-        "candidate hold together with 95 % confidence. Wins: how often an attempt on the candidate takes less time "
-        "than one on the baseline."
+        "Ratio: candidate / baseline; of times below 1 is faster, of the throughput above 1. With 95 % confidence no "
+        "operation of any candidate is called faster or slower wrongly. Wins: how often an attempt on the candidate "
+        "takes less time than one on the baseline."
     )
 
 
-def ratio(value: float | None) -> str:
-    """A ratio to three places."""
-    return NULL if value is None else f"{value:.3f}"
+def _ratio(value: float | None) -> str:
+    return NULL if value is None else ratio(value)
 
 
-def interval(low: float | None, high: float | None) -> str:
-    """The bounds of a ratio."""
+def _interval(low: float | None, high: float | None) -> str:
     return NULL if low is None or high is None else shown(low, high)
 
 

@@ -34,6 +34,8 @@ KINDS: Mapping[str, type] = MappingProxyType(
     }
 )
 """What other modules take entries of the manifest for, where they are there."""
+NULLABLE = ("host", "server", "window", "order", "search", "cost", "machine")
+"""Entries that hold an object, or null."""
 
 
 class RunStatus(StrEnum):
@@ -161,10 +163,32 @@ def _check(path: Path, content: object) -> None:
     if missing:
         raise ResultError(f"{path} is no whole manifest: {', '.join(missing)} missing; run the cell again")
     wrong = [name for name, kind in KINDS.items() if not isinstance(content.get(name, kind()), kind)]
+    wrong += [name for name in NULLABLE if not isinstance(content.get(name), dict | None)]
+    wrong = wrong or list(_unusable(content))
     if wrong:
         raise ResultError(f"{path} is no manifest of this tool: {', '.join(wrong)} of another kind; run the cell again")
     if content["status"] not in set(RunStatus):
         raise ResultError(f"{path} has the unknown status '{content['status']}'; known are {', '.join(RunStatus)}")
+
+
+def _unusable(content: Mapping[str, Any]) -> Iterator[str]:
+    """Entries that are of the right kind, and hold what nobody can use."""
+    window = content.get("window")
+    if window is not None and not all(isinstance(window.get(name), int) for name in ("measure_ns", "end_ns")):
+        yield "window"
+    if not all(_is_instant(content.get("times", {}).get(name)) for name in ("started_at", "finished_at")):
+        yield "times"
+    yield from (
+        name for name in ("warnings", "errors") if not all(isinstance(text, str) for text in content.get(name, []))
+    )
+
+
+def _is_instant(text: object) -> bool:
+    """ISO 8601, or not known."""
+    try:
+        return text is None or bool(datetime.fromisoformat(str(text)))
+    except ValueError:
+        return False
 
 
 def plain_mapping(value: Mapping[str, object]) -> dict[str, object]:

@@ -239,6 +239,11 @@ class Run:
         return int(self.manifest.get("repetition") or 0)
 
     @property
+    def started_at(self) -> str:
+        """ISO 8601 in UTC, so that texts sort as times do; empty where it is not known."""
+        return str(self.manifest.get("times", {}).get("started_at") or "")
+
+    @property
     def status(self) -> RunStatus:
         """How the run ended, if it did."""
         return RunStatus(self.manifest["status"])

@@ -9,6 +9,7 @@ not grow with the attempts, and ten million of them are read once.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 BLOCKS = 50
 """Stretches of time into which a run is cut: long against what attempts have in common, and enough to draw from."""
+FEWEST_BLOCKS = 5
+"""With values in fewer blocks the spread of resamples says too little. Of simulated comparisons of two equal systems by
+one run each, a difference was seen in 43 to 83 % with one block, 16 to 31 % with two, 10 to 12 % with three, and with
+five in 4 to 7 %, `error_of` applied."""
 RESAMPLES = 1_000
 
 
@@ -56,6 +61,18 @@ def log_rates(blocks: Sequence[Histogram], rng: np.random.Generator, resamples: 
     sizes = _stacked(blocks)[0].sum(axis=1)
     rates = _draws(len(blocks), rng, resamples) @ sizes / len(blocks)
     return np.asarray(np.log(np.maximum(rates, 1e-9)))
+
+
+def error_of(logs: np.ndarray, filled: int) -> float:
+    """Standard error of what was resampled: the deviation of the resamples, made up for what few blocks hide.
+
+    A resample of n blocks varies too little by the factor sqrt((n - 1) / n) (Davison and Hinkley, 1997, section 2.3).
+
+    Args:
+        logs: As of `log_quantiles`.
+        filled: Blocks with values, `FEWEST_BLOCKS` at least.
+    """
+    return float(logs.std(ddof=1)) * math.sqrt(filled / (filled - 1))
 
 
 def hierarchical(runs: Sequence[np.ndarray], rng: np.random.Generator, *, level: float = 0.95) -> tuple[float, float]:

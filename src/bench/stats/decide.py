@@ -50,7 +50,7 @@ def decide(shifts: Sequence[Shift], *, alpha: float = ALPHA, margin: float = MAR
     at half of alpha instead of alpha each, as the interval for both claims is the same.
 
     Args:
-        shifts: All that is claimed together, such as the operations of one candidate.
+        shifts: All that is claimed together, such as the operations of all candidates.
         alpha: Probability of any false claim among them, 0 to 1.
         margin: Above 0; ratios from 1 / (1 + margin) to 1 + margin count as equal.
     """

@@ -51,7 +51,10 @@ def outliers(times: Histogram) -> Outliers | None:
         return None
     q1, q3 = times.quantile(0.25), times.quantile(0.75)
     fence = math.exp(math.log(q3) + FAR_OUT * (math.log(q3) - math.log(q1)))
-    return Outliers(count=int(times.counts[times.values > fence].sum()), above_ns=round(fence))
+    beyond = np.floor(times.values) > fence * (
+        1 + 1e-9
+    )  # quantiles are whole too: equal times are not above themselves
+    return Outliers(count=int(times.counts[beyond].sum()), above_ns=round(fence))
 
 
 def far_run(values: np.ndarray, alpha: float = 0.01) -> int | None:

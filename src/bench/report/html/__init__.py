@@ -127,7 +127,7 @@ def _facts(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> dict[str, s
     from bench.report.texts import of
 
     runs = [run for cell in cells for run in cell.runs]
-    started = sorted(str(run.manifest.get("times", {}).get("started_at", "")) for run in runs)
+    started = sorted(run.started_at for run in runs)
     hosts = [run.manifest.get("host", {}) for run in runs]
     machines = dict.fromkeys(map(_machine, filter(None, hosts)))
     loads = dict.fromkeys(str(run.manifest.get("load_description", "")) for run in runs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.compare import Comparison, Outcome, Overall, Verdict
+from bench.compare.reasons import ratio
 from bench.report.html import drawing
 from bench.report.html.document import Block, Chart, Column, Heading, Mark, Section, Spec, Table, Value
 from bench.report.texts import NULL, of
@@ -62,8 +63,11 @@ def sentence(overall: Overall, baseline: str, *, question: str = "", objection: 
     where, interval = (f" on {question}" if question else ""), ""
     if overall.ratio is not None:
         known = overall.low is not None and overall.high is not None
-        interval = f" (95 % interval {overall.low:.3g} to {overall.high:.3g})" if known else ""
+        level = f"{100 * overall.level:.3g} % " if overall.level else ""
+        interval = f" ({level}interval {overall.low:.3g} to {overall.high:.3g})" if known else ""
         interval = f": its {_measured(overall.measure, overall.ratio)}{interval}"
+    elif overall.verdict is Outcome.CANNOT_TELL:
+        interval = f": {overall.reason}"
     reason = (objection or overall.reason).rstrip(".")
     told = {
         Outcome.FASTER: f"{overall.candidate} is faster than {baseline}{where}{interval}",
@@ -117,7 +121,7 @@ def _line(operation: str, each: Verdict | Overall) -> tuple[Value, ...]:
 
 
 def _ratio(value: float | None) -> Value:
-    return Value(text=NULL if value is None else f"{value:.3f}", exact=value)
+    return Value(text=NULL if value is None else ratio(value), exact=value)
 
 
 def _charts(comparison: Comparison) -> list[Chart]:

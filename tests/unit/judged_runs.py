@@ -1,0 +1,24 @@
+"""Written runs, compared."""
+
+from written_runs import write_run
+
+from bench.compare import compare
+from bench.results import open_run
+
+
+def judge(sides, **options):
+    return compare(sides.runs[sides.baseline], sides.candidates, baseline_name=sides.baseline, by=sides.by, **options)
+
+
+def two(tmp_path, first=None, second=None, **options):
+    """The comparison of two single runs, each written with its own options."""
+    common = {"size": 60}
+    runs = [
+        open_run(write_run(tmp_path / name, seed=seed, **(common | (given or {}))))
+        for seed, (name, given) in enumerate({"base": first, "cand": second}.items())
+    ]
+    return compare(runs[:1], {"cand": runs[1:]}, **options)
+
+
+def said(comparison, measure="p50"):
+    return {each.operation: each.verdict.value for each in comparison.verdicts if each.measure == measure}
