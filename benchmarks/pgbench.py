@@ -63,7 +63,7 @@ def compare(server: Server, kind: str, clients: int, asked: argparse.Namespace) 
     """Pairs of one script with so many clients."""
     processes = min(asked.processes, clients) if asked.processes else None
     load = ClosedLoop(name="any", clients=clients, processes=processes)
-    threads = load.worker_processes(cores=environment.usable_cores())
+    threads = load.worker_processes(cores=environment.usable_cores(), lone=True)
     duration_s = asked.duration
     ours = Tool(
         dsn=server.dsn,

@@ -126,8 +126,10 @@ class _Measurement:
                 self.observation.conclude(backend, self.plan.namespace)
 
     def _processes(self) -> int:
-        limit = self.config.backend.capabilities.processes_by_default
-        return self.config.load.worker_processes(cores=environment.usable_cores(), limit=limit)
+        config, known = self.config, self.config.backend.capabilities
+        return config.load.worker_processes(
+            cores=environment.usable_cores(), limit=known.processes_by_default, lone=known.best_alone
+        )
 
     def _say(self, line: str) -> None:
         """Show a line, and keep it with the results."""

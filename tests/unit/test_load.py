@@ -299,3 +299,26 @@ def test_the_arrivals_of_a_stream_are_shared_out_among_its_own_clients():
 def test_streams_that_do_not_fit_the_workload_are_refused(given, words):
     with pytest.raises(ConfigError, match=words):
         streams(*given).check(workload())
+
+
+@pytest.mark.parametrize(
+    ("load", "cores", "limit", "lone", "processes"),
+    [
+        (ClosedLoop(name="l", clients=4), 2, None, True, 4),
+        (ClosedLoop(name="l", clients=5), 2, None, True, 2),
+        (ClosedLoop(name="l", clients=8), 4, None, True, 8),
+        (ClosedLoop(name="l", clients=9), 64, None, True, 9),
+        (ClosedLoop(name="l", clients=9), 16, None, True, 8),
+        (ClosedLoop(name="l", clients=4), 2, 1, True, 1),
+        (ClosedLoop(name="l", clients=4), 2, None, False, 2),
+        (ClosedLoop(name="l", clients=4, processes=3), 2, None, True, 3),
+        (ClosedLoop(name="l", clients=1), 8, None, False, 1),
+        (ClosedLoop(name="l", clients=40), 1, None, True, 1),
+    ],
+)
+def test_a_few_clients_of_a_closed_loop_have_a_process_each_where_that_serves_them(load, cores, limit, lone, processes):
+    assert load.worker_processes(cores=cores, limit=limit, lone=lone) == processes
+
+
+def test_clients_of_an_open_loop_stay_together_since_they_take_each_others_arrivals():
+    assert open_loop(rate_per_s=10.0, clients=4).worker_processes(cores=2, lone=True) == 2

@@ -58,3 +58,8 @@ class Capabilities:
     def processes_by_default(self) -> int | None:
         """Greatest number of worker processes where the load asks for none; None: not limited."""
         return 1 if self.pooled else self.max_processes
+
+    @property
+    def best_alone(self) -> bool:
+        """A client alone in its process waits for its answer in one call; one of several is told of it by a loop."""
+        return self.nonblocking and not self.pipelined

@@ -56,8 +56,9 @@ def examine(config: RunConfig) -> Iterator[Finding]:
     yield clock(time.perf_counter_ns)
     yield wall_clock(datetime.now(UTC))
     cores = environment.usable_cores()
-    limit = config.backend.capabilities.processes_by_default
-    yield from machine(config.load.worker_processes(cores=cores, limit=limit), cores)
+    known = config.backend.capabilities
+    processes = config.load.worker_processes(cores=cores, limit=known.processes_by_default, lone=known.best_alone)
+    yield from machine(processes, cores)
     yield disk(config.home)
     yield from backend(config)
 
@@ -102,7 +103,7 @@ def machine(processes: int, cores: int) -> Iterator[Finding]:
     import psutil
 
     note = f"{cores} cores for {processes} worker process{'es' if processes > 1 else ''}"
-    level: Literal["ok", "warn"] = "ok" if processes <= cores else "warn"
+    level: Literal["ok", "warn"] = "ok" if processes <= 2 * cores else "warn"
     yield Finding(level=level, what="cores", text=note if level == "ok" else f"{note} and a server on the same machine")
     busy = psutil.getloadavg()[0] / cores
     text = f"load average {psutil.getloadavg()[0]:.2f} on {cores} cores"

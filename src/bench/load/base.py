@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bench.workload import Workload
 
 NS_PER_S = 1_000_000_000
+FEW_CLIENTS = 8
+"""So many may have a process each, which takes about 70 MiB."""
 
 
 class Schedule(Protocol):
@@ -105,15 +107,23 @@ class LoadProfile(ABC):
     def open_loop(self) -> bool:
         """Operations arrive by a clock, whether or not a client is free."""
 
-    def worker_processes(self, *, cores: int, limit: int | None = None) -> int:
+    def worker_processes(self, *, cores: int, limit: int | None = None, lone: bool = False) -> int:
         """How many worker processes drive the clients.
 
         Where the load does not say so: half of the cores, since a server on this machine needs the others, but two
-        where there are two; never more than clients, nor than `limit`, the engine's own.
+        where there are two; never more than clients, nor than `limit`, the engine's own. A few clients of a closed loop
+        have a process each, where that serves them better; those of an open loop take each other's arrivals, which
+        they can in one process only.
+
+        Args:
+            cores: That this machine has for us.
+            limit: The engine's own; None: it has none.
+            lone: A client that is alone in its process has its answers sooner than one of several.
         """
         if self.processes is not None:
             return self.processes
-        return max(1, min(self.clients, limit or self.clients, max(cores // 2, min(cores, 2))))
+        few = lone and not self.open_loop and self.clients <= min(2 * cores, FEW_CLIENTS)
+        return max(1, min(self.clients, limit or self.clients, self.clients if few else max(cores // 2, min(cores, 2))))
 
     @property
     def runs(self) -> int:
