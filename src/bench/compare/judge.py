@@ -41,10 +41,10 @@ def compare(
 ) -> Comparison:
     """A verdict per candidate, cell, operation and measure.
 
-    All verdicts on operations hold together with a confidence of 95 % (`stats.decide`), and so do those in all on the
-    candidates by one measure. Runs of one block are
-    compared with each other (`stats.shift`); the samples are read once, for effect sizes, outliers, and where there is
-    one run on each side.
+    The verdicts on all operations of a cell, by all measures and on all candidates, are one family: they hold together
+    with a confidence of 95 % (`stats.decide`). So do those in all on the candidates by one measure. The page of a
+    report asks this function too. Runs of one block are compared with each other (`stats.shift`); the samples are read
+    once, for effect sizes, outliers, and where there is one run on each side.
 
     Args:
         baseline: Its runs: of one cell or several, repeated or not.
@@ -75,7 +75,9 @@ def compare(
         objections=tuple(each for facings in found.values() for facing in facings for each in facing.objections),
         missing=tuple(each for name in candidates for each in _missing(ours, name, labelled[name])),
         verdicts=said,
-        overall=tuple(remarked(each, said) for each in overall(found, measures, margin)),
+        overall=tuple(
+            remarked(each, said) for faced in _by_cell(found).values() for each in overall(faced, measures, margin)
+        ),
         allowed=tuple(allow),
         margin=margin,
         notes=(*notes, *left),
@@ -113,6 +115,15 @@ def _facings(
         for ours, theirs in matched(baseline, candidate)
     ]
     return tuple(replace(facing, objections=_objections(facing, name, allow)) for facing in facings)
+
+
+def _by_cell(found: Mapping[str, Sequence[Facing]]) -> Mapping[str, Mapping[str, Facing]]:
+    """By cell and candidate, in the order of the baseline's cells."""
+    cells: dict[str, dict[str, Facing]] = {}
+    for name, facings in found.items():
+        for facing in facings:
+            cells.setdefault(facing.cell, {})[name] = facing
+    return cells
 
 
 def _missing(baseline: _Cells, name: str, candidate: _Cells) -> Iterator[Missing]:

@@ -36,7 +36,7 @@ class Verdict:
     """Bounds of the ratio's interval, at the confidence of `level`."""
     high: float | None = None
     level: float | None = None
-    """Confidence of the interval, 0 to 1: so much above 0.95 that all verdicts on operations hold together."""
+    """Confidence of the interval, 0 to 1: so much above 0.95 that all verdicts of a family hold together."""
     baseline_value: float | None = None
     """Geometric mean over the repetitions, in ns or per s."""
     candidate_value: float | None = None
@@ -63,9 +63,11 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overall:
-    """What is said of one candidate in all: a geometric mean over operations."""
+    """What is said of one candidate in all: a geometric mean over the operations of a cell."""
 
     candidate: str
+    cell: str
+    """As of `Verdict`."""
     measure: Measure
     verdict: Outcome
     reason: str
@@ -145,7 +147,7 @@ class Comparison:
     verdicts: tuple[Verdict, ...] = ()
     """By candidate, cell, operation and measure, in this order."""
     overall: tuple[Overall, ...] = ()
-    """By candidate and measure."""
+    """By cell, measure and candidate."""
     allowed: tuple[str, ...] = ()
     """Kinds of objections that were to be overlooked, whether or not one arose."""
     margin: float = MARGIN

@@ -39,7 +39,7 @@ class _Asked:
 
 
 def verdicts(found: Mapping[str, Sequence[Facing]], measures: Sequence[Measure], margin: float) -> Iterator[Verdict]:
-    """A verdict per candidate, cell, operation and measure.
+    """A verdict per candidate, cell, operation and measure; those on a cell hold together, on whatever candidate.
 
     Args:
         found: By candidate, its cells, face to face with those of the baseline.
@@ -53,10 +53,12 @@ def verdicts(found: Mapping[str, Sequence[Facing]], measures: Sequence[Measure],
         for operation in facing.operations
         for measure in measures
     ]
-    shifts = [each.as_time for each in asked]
-    decisions = iter(decide([shift for shift in shifts if shift is not None], margin=margin))
-    for each, shift in zip(asked, shifts, strict=True):
-        yield _verdict(each, next(decisions) if shift is not None else None, margin)
+    decisions: dict[int, Decision] = {}
+    for cell in dict.fromkeys(each.facing.cell for each in asked):
+        family = {at: shift for at, each in enumerate(asked) if each.facing.cell == cell and (shift := each.as_time)}
+        decisions |= zip(family, decide(list(family.values()), margin=margin), strict=True)
+    for at, each in enumerate(asked):
+        yield _verdict(each, decisions.get(at), margin)
 
 
 def _asked(candidate: str, facing: Facing, operation: str, measure: Measure) -> _Asked:

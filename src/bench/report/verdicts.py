@@ -45,7 +45,7 @@ def _first(comparison: Comparison) -> str:
 
 
 def _sentence(each: Overall, comparison: Comparison) -> str:
-    base, said = comparison.baseline.name, each.verdict
+    base, said = f"{comparison.baseline.name}{f' on {each.cell}' if each.cell else ''}", each.verdict
     if said is Outcome.CANNOT_TELL and each.ratio is None:
         return f"Whether {each.candidate} is faster or slower than {base} cannot be told: {each.reason}."
     if each.ratio is None or each.low is None or each.high is None:
@@ -62,8 +62,8 @@ def _operations(overall: Overall, comparison: Comparison) -> str:
     """Which operations have which verdict."""
     found: dict[str, list[str]] = {}
     for each in comparison.of(overall.candidate):
-        if each.measure == overall.measure:
-            found.setdefault(each.verdict.value, []).append(f"{each.cell} {each.operation}".strip())
+        if (each.cell, each.measure) == (overall.cell, overall.measure):
+            found.setdefault(each.verdict.value, []).append(each.operation)
     said = [f"{verdict}: {', '.join(places)}" for verdict, places in found.items()]
     return f"By operation, {'; '.join(said)}." if said else "No operation is asked on both sides."
 
@@ -118,8 +118,10 @@ def _table(name: str, verdicts: Sequence[Verdict], *, several: bool) -> Grid:
 
 
 def _overall(overall: Sequence[Overall]) -> list[Grid]:
+    labelled = any(each.cell for each in overall)
     rows = tuple(
         (
+            *([each.cell] if labelled else []),
             each.candidate,
             each.measure,
             each.verdict.value,
@@ -129,8 +131,8 @@ def _overall(overall: Sequence[Overall]) -> list[Grid]:
         )
         for each in overall
     )
-    header = ("candidate", "measure", "verdict", "ratio", "interval", "how")
-    return [Grid(title="In all", header=header, rows=rows, left=6)] if rows else []
+    header = (*(["cell"] if labelled else []), "candidate", "measure", "verdict", "ratio", "interval", "how")
+    return [Grid(title="In all", header=header, rows=rows, left=len(header))] if rows else []
 
 
 def _gates(gates: Sequence[GateResult]) -> list[Grid]:
@@ -164,10 +166,18 @@ def _notes(comparison: Comparison) -> Iterable[str]:
         known = doubt in set(Doubt)
         yield f"Warning: {Doubt(doubt).concerning(operations, of=asked) if known else f'{doubt} ({operations})'}"
     yield (
-        "Ratio: candidate / baseline; of times below 1 is faster, of the throughput above 1. With 95 % confidence no "
-        "operation of any candidate is called faster or slower wrongly. Wins: how often an attempt on the candidate "
-        "takes less time than one on the baseline."
+        "Ratio: candidate / baseline; of times below 1 is faster, of the throughput above 1. Wins: how often an "
+        "attempt on the candidate takes less time than one on the baseline."
     )
+    yield (
+        f"Family: all operations, measures and candidates of {'each cell' if _labelled(comparison) else 'the cell'}; "
+        "with 95 % confidence none of a family is called faster or slower wrongly."
+    )
+
+
+def _labelled(comparison: Comparison) -> bool:
+    """There are several cells, which have labels."""
+    return len({each.cell for each in comparison.verdicts}) > 1
 
 
 def _ratio(value: float | None) -> str:

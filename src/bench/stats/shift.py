@@ -142,20 +142,6 @@ def single(log_ratio: float, within_error: float) -> Shift:
     return Shift(log_ratio=log_ratio, error=error, df=math.inf, design="allowance", runs=1)
 
 
-def mean_of(shifts: Sequence[Shift], weights: Sequence[float]) -> Shift:
-    """The weighted mean of independent shifts, such as those of several workloads; the weights are relative."""
-    shares = [weight / sum(weights) for weight in weights]
-    parts = [(shift.error * share) ** 2 for shift, share in zip(shifts, shares, strict=True)]
-    designs = {shift.design for shift in shifts}
-    return Shift(
-        log_ratio=sum(shift.log_ratio * share for shift, share in zip(shifts, shares, strict=True)),
-        error=math.sqrt(sum(parts)),
-        df=satterthwaite(parts, [shift.df for shift in shifts]),
-        design=designs.pop() if len(designs) == 1 else "unpaired",
-        runs=min(shift.runs for shift in shifts),
-    )
-
-
 def _only_steps(log_ratio: float, error: float) -> bool:
     """The sides differ and their runs do not, as where a clock moves in steps wider than what runs differ by."""
     return error < _DIGITS < abs(log_ratio)
