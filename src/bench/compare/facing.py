@@ -82,6 +82,11 @@ class Facing:
         """Those of either side, the baseline's first."""
         return tuple(dict.fromkeys(name for each in (*self.baseline, *self.candidate) for name in each.rows))
 
+    @property
+    def few(self) -> bool:
+        """Repeated, and so seldom that how much the runs differ is hardly known."""
+        return 1 < max(len(self.baseline), len(self.candidate)) < shift.FEWEST_PAIRS
+
     def warnings(self, operation: str) -> tuple[str, ...]:
         """Those of the summaries of all runs, each once."""
         rows = [each.rows[operation] for each in (*self.baseline, *self.candidate) if operation in each.rows]

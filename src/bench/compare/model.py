@@ -33,7 +33,7 @@ class Verdict:
     ratio: float | None = None
     """Candidate / baseline, above 0: of a time below 1 is faster, of the throughput above 1. None: not known."""
     low: float | None = None
-    """Bounds of the ratio's interval, at the confidence of `level`."""
+    """Bounds of the ratio's interval, at the confidence of `level`; None: two pairs, say, tell nothing of it."""
     high: float | None = None
     level: float | None = None
     """Confidence of the interval, 0 to 1: so much above 0.95 that all verdicts of a family hold together."""

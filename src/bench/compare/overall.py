@@ -11,6 +11,7 @@ import numpy as np
 from bench.compare.model import Overall
 from bench.compare.reasons import shown
 from bench.stats.decide import Outcome, decide
+from bench.stats.shift import BETWEEN_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -70,7 +71,7 @@ def remarked(each: Overall, verdicts: Sequence[Verdict]) -> Overall:
     family = [verdict for verdict in verdicts if verdict.cell == each.cell]
     mine = [verdict for verdict in family if verdict.candidate == each.candidate]
     single = {verdict.verdict for verdict in mine if verdict.measure == each.measure}
-    claims = sum(verdict.ratio is not None for verdict in family)
+    claims = sum(verdict.level is not None for verdict in family)
     one = "one claim" if len(mine) == len(family) else "one claim for each candidate"
     if each.verdict not in _DECIDED or Outcome.CANNOT_TELL not in single or single & _DECIDED or claims < 2:
         return each
@@ -134,7 +135,7 @@ def _overall(scored: _Scored, decision: Decision) -> Overall:
     return replace(
         blank,
         verdict=decision.outcome,
-        reason=_reason(blank.operations, low, high, blank),
+        reason=_reason(blank.operations, low, high, scored),
         ratio=ratio,
         low=low,
         high=high,
@@ -142,10 +143,13 @@ def _overall(scored: _Scored, decision: Decision) -> Overall:
     )
 
 
-def _reason(size: int, low: float, high: float, blank: Overall) -> str:
+def _reason(size: int, low: float, high: float, scored: _Scored) -> str:
+    blank = scored.blank
+    alone = scored.as_time is not None and scored.as_time.design == "allowance"
     shifted = f" after {blank.shift_ns / 1e3:.0f} µs were added to both sides" if blank.shift_ns else ""
     parts = [
         f"geometric mean over {size} operation{'s' if size > 1 else ''}{shifted}, interval {shown(low, high)}",
+        f"one run on each side, and that runs differ by {BETWEEN_RUNS:.0%} is assumed, not measured" if alone else "",
         f"without an answer, counted with {blank.penalty_ratio:.2f}: {', '.join(blank.failed)}" if blank.failed else "",
         f"left out: {', '.join(blank.left_out)}" if blank.left_out else "",
     ]
