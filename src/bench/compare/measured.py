@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from bench.results import Run
 
 Row: TypeAlias = "dict[str, Any]"
+WHOLE = "all operations"
+"""What a claim on a whole workload stands under, beside the names of operations."""
 _COLUMNS = ("operation", "phase", "status", "intended_start_ns", "start_ns", "end_ns")
+_EMPTY = Histogram(counts=np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,9 +53,11 @@ class Measured:
 
     def value(self, operation: str, measure: Measure, time: str) -> float | None:
         """The measure of an operation, in ns or per s; None where it has none."""
+        if operation == WHOLE:
+            return sum(row["throughput_per_s"] for row in self.rows.values()) or None
         row = self.rows.get(operation)
-        if row is None:
-            return None
+        if row is None or (measure == "mean" and row[f"{time}_p50_ns"] is None):
+            return None  # a mean of so few attempts as give no median rests on the outliers among them
         value = row["throughput_per_s"] if measure == "throughput" else row[f"{time}_{measure}_ns"]
         return float(value) if value is not None and value > 0 else None
 
@@ -117,13 +122,17 @@ def sampled(run: Run, measures: Sequence[Measure], time: str) -> dict[str, Sampl
             known = found.get(operation)
             found[operation] = tuple(map(Histogram.__add__, known, added)) if known else added
     rng = np.random.default_rng(zlib.crc32(run.key.run_id.encode()))  # the same numbers whenever it is compared
-    return {operation: _sampled(blocks, measures, rng) for operation, blocks in found.items()}
+    each = {operation: _sampled(blocks, measures, rng) for operation, blocks in found.items()}
+    if "throughput" in measures and found:
+        together = tuple(sum(blocks, _EMPTY) for blocks in zip(*found.values(), strict=True))
+        each[WHOLE] = _sampled(together, ("throughput",), rng)
+    return each
 
 
 def _sampled(blocks: tuple[Histogram, ...], measures: Sequence[Measure], rng: np.random.Generator) -> Sampled:
     draws = {measure: _draw(blocks, measure, rng) for measure in measures}
     filled = sum(len(block) > 0 for block in blocks)
-    return Sampled(times=sum(blocks, Histogram(counts=np.zeros(0, dtype=np.int64))), draws=draws, filled=filled)
+    return Sampled(times=sum(blocks, _EMPTY), draws=draws, filled=filled)
 
 
 def _draw(blocks: tuple[Histogram, ...], measure: Measure, rng: np.random.Generator) -> np.ndarray:

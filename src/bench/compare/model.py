@@ -24,6 +24,7 @@ class Verdict:
     """Which cell of the sides: what tells their cells apart, such as `points` or `load.clients=4`; empty where each
     side has but one."""
     operation: str
+    """`all operations` where the claim is on the workload as a whole: on its throughput in a closed loop."""
     measure: Measure
     verdict: Outcome
     reason: str
@@ -50,7 +51,7 @@ class Verdict:
     paired: bool = False
     """Runs of one block were compared with each other."""
     baseline_error_ratio: float | None = None
-    """Part of all attempts that failed, 0 to 1."""
+    """Part of all attempts that failed, 0 to 1; of all operations that of the worst."""
     candidate_error_ratio: float | None = None
     superiority_ratio: float | None = None
     """Effect size, 0 to 1: how often an attempt on the candidate takes less time than one on the baseline."""

@@ -84,7 +84,7 @@ def remarked(each: Overall, verdicts: Sequence[Verdict]) -> Overall:
 
 
 def _scored(name: str, measure: Measure, facing: Facing, penalty: float) -> _Scored:
-    asked = _not_refused(facing)
+    asked = _not_refused(facing, measure)
     failed = tuple(operation for operation in asked if facing.failed(operation))
     logs = {
         operation: values
@@ -100,7 +100,7 @@ def _scored(name: str, measure: Measure, facing: Facing, penalty: float) -> _Sco
         verdict=Outcome.NOT_COMPARABLE,
         reason="no operation could be compared",
         failed=failed,
-        left_out=tuple(operation for operation in facing.operations if operation not in (*logs, *failed)),
+        left_out=tuple(operation for operation in facing.claimed(measure) if operation not in (*logs, *failed)),
         shift_ns=0.0 if measure == "throughput" else SHIFT_NS,
         penalty_ratio=penalty if failed else None,
     )
@@ -165,15 +165,15 @@ def _unknown(facing: Facing, measure: Measure, asked: Sequence[str]) -> Iterator
                 yield claim.reason
 
 
-def _not_refused(facing: Facing) -> tuple[str, ...]:
-    """The operations of a cell; none where an objection concerns all of them."""
-    return facing.operations if all(each.allowed or each.operation for each in facing.objections) else ()
+def _not_refused(facing: Facing, measure: Measure) -> tuple[str, ...]:
+    """What is claimed of a cell; nothing where an objection concerns all of it."""
+    return facing.claimed(measure) if all(each.allowed or each.operation for each in facing.objections) else ()
 
 
 def _ratios(facings: Iterable[Facing], measure: Measure) -> Iterator[float]:
     """The ratios of times of all operations that could be compared."""
     for facing in facings:
-        for operation in _not_refused(facing):
+        for operation in _not_refused(facing, measure):
             values = None if facing.against(operation, allowed=False) else facing.values(operation, measure)
             if values is not None:
                 difference = float(values[1].mean() - values[0].mean())

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bench.compare.measured import WHOLE
 from bench.compare.model import Verdict
 from bench.compare.reasons import not_comparable, reason_of
 from bench.doubt import Doubt
@@ -53,8 +54,9 @@ def verdicts(found: Mapping[str, Sequence[Facing]], measures: Sequence[Measure],
         _asked(candidate, facing, operation, measure)
         for candidate, facings in found.items()
         for facing in facings
-        for operation in facing.operations
+        for operation in (*facing.operations, WHOLE)
         for measure in measures
+        if operation in facing.claimed(measure)
     ]
     decisions: dict[int, Decision] = {}
     for cell in dict.fromkeys(each.facing.cell for each in asked):
