@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from bench.compare import sent
 from bench.compare.cells import cells, matched
 from bench.compare.configuration import differences
 from bench.compare.facing import Facing, face
-from bench.compare.measured import Reader, measured
+from bench.compare.measured import Reader
 from bench.compare.model import Comparison, Missing, Objection, Side
 from bench.compare.objections import KINDS, Found, objections
 from bench.compare.overall import overall, remarked
@@ -64,6 +65,7 @@ def compare(
     sides = {baseline_name: baseline, **candidates}
     labelled = cells(sides, by)
     reader = Reader(measures=measures)
+    read = {name: [reader.measured(run) for run in runs] for name, runs in sides.items()}
     found = {name: _facings(name, labelled[baseline_name], labelled[name], allow, reader) for name in candidates}
     ours = labelled[baseline_name]
     left = [note for name in candidates for note in _left_out(baseline_name, ours, name, labelled[name])]
@@ -71,7 +73,7 @@ def compare(
     return Comparison(
         baseline=_side(baseline_name, baseline),
         candidates=tuple(_side(name, runs) for name, runs in candidates.items()),
-        differences=differences(sides),
+        differences=(*differences(sides), *sent.differences(read)),
         objections=tuple(each for facings in found.values() for facing in facings for each in facing.objections),
         missing=tuple(each for name in candidates for each in _missing(ours, name, labelled[name])),
         verdicts=said,
@@ -107,8 +109,8 @@ def _facings(
     """The cells of one candidate, each face to face with that of the baseline, and what speaks against it."""
     facings = [
         face(
-            [measured(run) for run in baseline[ours]],
-            [measured(run) for run in candidate[theirs]],
+            [reader.measured(run) for run in baseline[ours]],
+            [reader.measured(run) for run in candidate[theirs]],
             cell=ours,
             reader=reader,
         )

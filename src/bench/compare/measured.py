@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from bench.compare.sent import sent
 from bench.model import Phase, Status
 from bench.results.run import read_table
 from bench.stats import bootstrap
@@ -48,6 +49,8 @@ class Measured:
     """By operation, its row of `summary`."""
     answers: Mapping[str, str]
     """By operation, the digest of its answer; empty where answers were not checked."""
+    sent: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By operation, the SQL that it was sent; empty where that is not known."""
     samples: Mapping[str, Sampled] = field(default_factory=dict, repr=False)
     """By operation; see `Reader.with_samples`."""
 
@@ -74,10 +77,22 @@ class Measured:
 
 @dataclass(kw_only=True)
 class Reader:
-    """Reads the samples of each run once, however many sides it is compared with."""
+    """Reads each run once, and its samples, however many sides it is compared with."""
 
     measures: Sequence[Measure]
     _known: dict[tuple[str, str], dict[str, Sampled]] = field(default_factory=dict)
+    _read: dict[str, Measured] = field(default_factory=dict)
+
+    def measured(self, run: Run) -> Measured:
+        """What `measured` reads of a run.
+
+        Raises:
+            ResultError: A file of it is not whole.
+        """
+        key = str(run.directory)
+        if key not in self._read:
+            self._read[key] = measured(run)
+        return self._read[key]
 
     def with_samples(self, each: Measured, time: str) -> Measured:
         """The run with its samples, of which `time` is what is compared.
@@ -92,7 +107,7 @@ class Reader:
 
 
 def measured(run: Run) -> Measured:
-    """Read the summary of a run, and the digests of its answers.
+    """Read the summary of a run, the digests of its answers, and what it was sent.
 
     Raises:
         ResultError: A file of it is not whole.
@@ -103,6 +118,7 @@ def measured(run: Run) -> Measured:
         run=run,
         rows={row["operation"]: row for row in rows},
         answers={answer["operation"]: answer["digest"] for answer in answers},
+        sent=sent(run),
     )
 
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 
 def not_comparable(against: Sequence[Objection]) -> str:
-    """The objections that were not overlooked."""
-    return "; ".join(dict.fromkeys(f"{each.reason} ({each.kind})" for each in against if not each.allowed))
+    """The objections that were not overlooked, and how they would be."""
+    kinds = ",".join(dict.fromkeys(each.kind for each in against))
+    reasons = dict.fromkeys(f"{each.reason} ({each.kind})" for each in against)
+    return "; ".join([*reasons, f"--allow {kinds} overlooks it"]) if reasons else ""
 
 
 def reason_of(claim: Claim, decision: Decision | None, overlooked: Sequence[Objection], margin: float) -> str:
