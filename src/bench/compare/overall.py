@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench.stats.decide import Decision
     from bench.stats.shift import Shift
 
+_NAMED = 3
 _DECIDED = frozenset({Outcome.FASTER, Outcome.SLOWER, Outcome.EQUIVALENT})
 SHIFT_NS = 10_000.0
 """Added to both times: 10 µs, about what the way to an engine on the same machine takes, so that an operation which
@@ -150,10 +151,16 @@ def _reason(size: int, low: float, high: float, scored: _Scored) -> str:
     parts = [
         f"geometric mean over {size} operation{'s' if size > 1 else ''}{shifted}, interval {shown(low, high)}",
         f"one run on each side, and that runs differ by {BETWEEN_RUNS:.0%} is assumed, not measured" if alone else "",
-        f"without an answer, counted with {blank.penalty_ratio:.2f}: {', '.join(blank.failed)}" if blank.failed else "",
-        f"left out: {', '.join(blank.left_out)}" if blank.left_out else "",
+        f"without an answer, counted with {blank.penalty_ratio:.2f}: {_named(blank.failed)}" if blank.failed else "",
+        f"left out: {_named(blank.left_out)}" if blank.left_out else "",
     ]
     return "; ".join(filter(None, parts))
+
+
+def _named(operations: Sequence[str]) -> str:
+    """The first of them; all stand in `Overall`."""
+    rest = len(operations) - _NAMED
+    return ", ".join(operations) if rest < 2 else f"{', '.join(operations[:_NAMED])} and {rest} more"
 
 
 def _unknown(facing: Facing, measure: Measure, asked: Sequence[str]) -> Iterator[str]:

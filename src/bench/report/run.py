@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.costs import run_notes
-from bench.doubt import Doubt
+from bench.report.folded import warning
 from bench.report.page import Grid, Page
 from bench.report.search import search_grids, search_lines
 from bench.report.server import server_grids, server_notes
@@ -139,11 +139,13 @@ def notes(rows: Sequence[Row]) -> list[str]:
     ):
         found.append(NULL_NOTE)
     for doubt in dict.fromkeys(doubt for row in rows for doubt in row["warnings"]):
-        concerned = [row["operation"] for row in rows if doubt in row["warnings"]]
-        operations = concerned if len(concerned) == len(rows) else list(dict.fromkeys(concerned))
-        known = doubt in set(Doubt)
-        text = Doubt(doubt).concerning(operations, of=len(rows)) if known else f"{doubt} ({', '.join(operations)})"
-        found.append(f"Warning: {text}")
+        concerned = [_place(row) for row in rows if doubt in row["warnings"]]
+        found.append(warning(doubt, concerned, map(_place, rows)))
     if any(row["usd_per_1000_operations"] is not None for row in rows):
         found.append("USD per 1,000 operations is an estimate from the price list and the measured rates.")
     return found
+
+
+def _place(row: Row) -> tuple[str, str]:
+    """Cell, of a sweep, and operation."""
+    return row.get("cell", ""), row["operation"]

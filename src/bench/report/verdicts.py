@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from bench.compare import Outcome
 from bench.compare.reasons import ratio, shown
-from bench.doubt import Doubt
+from bench.report.folded import few
 from bench.report.page import Grid, Page
 from bench.report.texts import EMULATED, NULL, ms, number, of
+from bench.report.why import why
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bench.compare import Comparison, GateResult, Overall, Verdict
+    from bench.compare import Comparison, GateResult, Overall, Side, Verdict
 
 SHOWN_DIFFERENCES = 20
 SHOWN_CHARACTERS = 60
@@ -21,13 +22,11 @@ SHOWN_CHARACTERS = 60
 
 def comparison_page(comparison: Comparison, gates: Sequence[GateResult] = ()) -> Page:
     """What there is to say about a comparison: what differs first, then the verdicts."""
-    sides = (comparison.baseline, *comparison.candidates)
-    emulated = EMULATED if any(side.emulated for side in sides) else ""
     overlooked = dict.fromkeys(each.kind for each in comparison.objections if each.allowed)
     mark = f" (overlooked: {', '.join(overlooked)})" if overlooked else ""
-    names = ", ".join(side.name for side in comparison.candidates)
+    names = ", ".join(map(_marked, comparison.candidates))
     return Page(
-        title=f"{names} against {comparison.baseline.name}{emulated}{mark}",
+        title=f"{names} against {_marked(comparison.baseline)}{mark}",
         lines=tuple(
             line
             for each in comparison.overall
@@ -38,6 +37,10 @@ def comparison_page(comparison: Comparison, gates: Sequence[GateResult] = ()) ->
         grids=(*_differences(comparison), *_verdicts(comparison), *_overall(comparison.overall), *_gates(gates)),
         notes=tuple(_notes(comparison)),
     )
+
+
+def _marked(side: Side) -> str:
+    return f"{side.name}{EMULATED if side.emulated else ''}"
 
 
 def _first(comparison: Comparison) -> str:
@@ -64,7 +67,7 @@ def _operations(overall: Overall, comparison: Comparison) -> str:
     for each in comparison.of(overall.candidate):
         if (each.cell, each.measure) == (overall.cell, overall.measure):
             found.setdefault(each.verdict.value, []).append(each.operation)
-    said = [f"{verdict}: {', '.join(places)}" for verdict, places in found.items()]
+    said = [f"{verdict}: {few(places)}" for verdict, places in found.items()]
     return f"By operation, {'; '.join(said)}." if said else "No operation is asked on both sides."
 
 
@@ -89,7 +92,7 @@ def _differences(comparison: Comparison) -> list[Grid]:
 
 def _verdicts(comparison: Comparison) -> list[Grid]:
     return [
-        _table(side.name, comparison.of(side.name), several=len(comparison.candidates) > 1)
+        _table(_marked(side), comparison.of(side.name), several=len(comparison.candidates) > 1)
         for side in comparison.candidates
         if comparison.of(side.name)
     ]
@@ -127,12 +130,11 @@ def _overall(overall: Sequence[Overall]) -> list[Grid]:
             each.verdict.value,
             _ratio(each.ratio),
             _interval(each.low, each.high),
-            each.reason,
         )
         for each in overall
     )
-    header = (*(["cell"] if labelled else []), "candidate", "measure", "verdict", "ratio", "interval", "how")
-    return [Grid(title="In all", header=header, rows=rows, left=len(header))] if rows else []
+    header = (*(["cell"] if labelled else []), "candidate", "measure", "verdict", "ratio", "interval")
+    return [Grid(title="In all", header=header, rows=rows, left=len(header) - 2)] if rows else []
 
 
 def _gates(gates: Sequence[GateResult]) -> list[Grid]:
@@ -147,24 +149,7 @@ def _gates(gates: Sequence[GateResult]) -> list[Grid]:
 
 def _notes(comparison: Comparison) -> Iterable[str]:
     yield from comparison.notes
-    reasons: dict[tuple[str, str, str], list[str]] = {}
-    for each in comparison.verdicts:
-        where = f"{each.cell} {each.operation}".strip()
-        reasons.setdefault((each.candidate, each.verdict.value, each.reason), []).append(f"{where} {each.measure}")
-    several = len(comparison.candidates) > 1
-    for (candidate, verdict, reason), places in reasons.items():
-        who = f"{candidate}, " if several else ""
-        mark = "Warning: " if verdict == Outcome.NOT_COMPARABLE else ""
-        yield f"{mark}{who}{', '.join(places)}: {verdict}; {reason}."
-    doubts: dict[str, list[str]] = {}
-    for each in comparison.verdicts:
-        for doubt in each.warnings:
-            doubts.setdefault(str(doubt), []).append(each.operation)
-    asked = len({each.operation for each in comparison.verdicts})
-    for doubt, places in doubts.items():
-        operations = list(dict.fromkeys(places))
-        known = doubt in set(Doubt)
-        yield f"Warning: {Doubt(doubt).concerning(operations, of=asked) if known else f'{doubt} ({operations})'}"
+    yield from why(comparison)
     yield (
         "Ratio: candidate / baseline; of times below 1 is faster, of the throughput above 1. Wins: how often an "
         "attempt on the candidate takes less time than one on the baseline."
