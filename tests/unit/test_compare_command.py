@@ -9,7 +9,7 @@ from written_runs import write_run, write_sweep
 from bench.cli import dispatch
 from bench.commands.shell import Shell
 from bench.compare import parse_gate
-from bench.errors import ConfigError
+from bench.errors import ConfigError, NoResultsError
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +154,12 @@ def test_a_history_as_a_table(bench, results):
 def test_an_unknown_operation_is_refused(bench, results):
     with pytest.raises(ConfigError, match="--operation: no run has an operation 'joint'; did you mean 'join'"):
         bench("history", results / "nightly", "--operation", "joint")
+
+
+def test_a_foreign_directory_cannot_be_resumed_and_stays_as_it_is(bench, tmp_path):
+    foreign = tmp_path / "docs"
+    foreign.mkdir()
+    with pytest.raises(NoResultsError, match="docs is not a results directory") as caught:
+        bench("resume", foreign)
+    assert caught.value.exit_code == 2
+    assert not list(foreign.iterdir())
