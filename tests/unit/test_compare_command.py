@@ -163,3 +163,25 @@ def test_a_foreign_directory_cannot_be_resumed_and_stays_as_it_is(bench, tmp_pat
         bench("resume", foreign)
     assert caught.value.exit_code == 2
     assert not list(foreign.iterdir())
+
+
+def test_series_are_told_apart_and_short_ones_share_a_table(bench, tmp_path):
+    for number, clients in enumerate((1, 1, 1, 1, 8, 8)):
+        write_run(
+            tmp_path / str(number),
+            seed=number,
+            size=30,
+            started_at=f"2026-11-0{number + 1}T06:00:00.000000+00:00",
+            question=f"q{clients}",
+            load_description=f"{clients} clients",
+            label="tuned" if number == 3 else "",
+            git_commit=f"c{number}",
+        )
+    _, out = bench("history", tmp_path, "--operation", "join")
+    assert "join · engine_a · tiny · points · closed · 1 clients" in out
+    (long,) = [line for line in out.splitlines() if line.startswith("started") or " started " in line[:12]]
+    assert long.split()[:3] == ["started", "label", "version"]
+    assert "tuned  c3" in out
+    assert out.count("Fewer than 4 results") == 1
+    (short,) = [line for line in out.splitlines() if "closed · 8 clients" in line]
+    assert short.split("8 clients")[1].split()[0] == "2"
