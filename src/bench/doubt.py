@@ -36,7 +36,10 @@ class Doubt(StrEnum):
 
     def concerning(self, operations: Sequence[str], of: int) -> str:
         """The doubt as a line for the user: which of the `of` operations it concerns, and the remedy."""
-        which = "all operations" if len(operations) == of > 1 else ", ".join(operations)
+        return self.told("all operations" if len(operations) == of > 1 else ", ".join(operations))
+
+    def told(self, which: str) -> str:
+        """The doubt as a line for the user: what it concerns, and the remedy."""
         return f"{self} ({which}): {self.remedy}"
 
 

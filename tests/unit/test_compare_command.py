@@ -9,7 +9,7 @@ from written_runs import write_run, write_sweep
 from bench.cli import dispatch
 from bench.commands.shell import Shell
 from bench.compare import parse_gate
-from bench.errors import ConfigError
+from bench.errors import ConfigError, NoResultsError
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_a_refused_comparison_has_the_exit_code_of_a_failure(bench, results, tmp
     other = write_run(tmp_path / "other", seed=5, size=40, question="other", config={"load": {"clients": 2}})
     code, out = bench("compare", results / "nightly" / "00", other)
     assert code == 1
-    assert "Warning: lookup p50" in out
+    assert "Warning: lookup, join, report p50: not comparable" in out
     assert "not comparable; the questions differ in load.clients (question)" in out
     code, out = bench("compare", results / "nightly" / "00", other, "--allow", "question")
     assert code == 0
@@ -154,3 +154,34 @@ def test_a_history_as_a_table(bench, results):
 def test_an_unknown_operation_is_refused(bench, results):
     with pytest.raises(ConfigError, match="--operation: no run has an operation 'joint'; did you mean 'join'"):
         bench("history", results / "nightly", "--operation", "joint")
+
+
+def test_a_foreign_directory_cannot_be_resumed_and_stays_as_it_is(bench, tmp_path):
+    foreign = tmp_path / "docs"
+    foreign.mkdir()
+    with pytest.raises(NoResultsError, match="docs is not a results directory") as caught:
+        bench("resume", foreign)
+    assert caught.value.exit_code == 2
+    assert not list(foreign.iterdir())
+
+
+def test_series_are_told_apart_and_short_ones_share_a_table(bench, tmp_path):
+    for number, clients in enumerate((1, 1, 1, 1, 8, 8)):
+        write_run(
+            tmp_path / str(number),
+            seed=number,
+            size=30,
+            started_at=f"2026-11-0{number + 1}T06:00:00.000000+00:00",
+            question=f"q{clients}",
+            load_description=f"{clients} clients",
+            label="tuned" if number == 3 else "",
+            git_commit=f"c{number}",
+        )
+    _, out = bench("history", tmp_path, "--operation", "join")
+    assert "join · engine_a · tiny · points · closed · 1 clients" in out
+    (long,) = [line for line in out.splitlines() if line.startswith("started") or " started " in line[:12]]
+    assert long.split()[:3] == ["started", "label", "version"]
+    assert "tuned  c3" in out
+    assert out.count("Fewer than 4 results") == 1
+    (short,) = [line for line in out.splitlines() if "closed · 8 clients" in line]
+    assert short.split("8 clients")[1].split()[0] == "2"

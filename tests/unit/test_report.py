@@ -6,11 +6,13 @@ import re
 
 import pytest
 from rich.console import Console
+from written_runs import write_run
 
 from bench.doubt import Doubt
 from bench.errors import ConfigError
 from bench.price import HourlyPrice, Usage
-from bench.report import NULL, render, show
+from bench.report import NULL, render, show, texts
+from bench.report.run import run_page
 from bench.results import CellStatus, Ledger, RunWriter, open_run, open_sweep
 from bench.results.manifest import RunKey, RunStatus, Stage
 from bench.results.summary import summary_rows
@@ -356,3 +358,19 @@ def _all_of(leader):
                 break
             pieces.append(piece)
     return b"".join(pieces).decode()
+
+
+def test_counts_and_rates_add_up_in_a_last_row(tmp_path):
+    """In a closed loop the rates of operations are shares of one rate, so it is their sum that says something."""
+    run = open_run(write_run(tmp_path / "run", size=30))
+    page = run_page(run)
+    header, total = page.grids[0].header, page.grids[0].rows[-1]
+    rows = run.table("summary").to_pylist()
+    assert dict(zip(header, total, strict=True)) | {"per s": ""} == {
+        **dict.fromkeys(header, ""),
+        "operation": "all operations",
+        "count": f"{sum(row['count'] for row in rows)}",
+        "errors": "0",
+    }
+    assert total[header.index("per s")] == texts.number(sum(row["throughput_per_s"] for row in rows))
+    assert any("dealt from one deck" in note for note in page.notes)

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats as reference
 
 from bench.stats.decide import Outcome, decide, holm_levels, outcome_of
-from bench.stats.shift import BETWEEN_RUNS, Shift, mean_of, paired, single, unpaired
+from bench.stats.shift import BETWEEN_RUNS, Shift, paired, single, unpaired
 from bench.stats.student import t_cdf, t_quantile
 
 RNG = np.random.default_rng(11)
@@ -84,16 +84,6 @@ def test_a_side_against_itself_is_equivalent():
 def test_an_interval_is_finite_however_little_is_known():
     low, high = Shift(log_ratio=0, error=50, df=1, design="paired", runs=2).interval(0.999)
     assert 0 < low < 1 < high < math.inf
-
-
-def test_the_mean_of_shifts_is_their_geometric_mean():
-    shifts = [Shift(log_ratio=0.2, error=0.03, df=4, design="paired", runs=5), paired(FIVE, OTHER)]
-    found = mean_of(shifts, [3, 3])
-    assert found.ratio == pytest.approx(math.sqrt(shifts[0].ratio * shifts[1].ratio))
-    assert found.error == pytest.approx(math.hypot(shifts[0].error, shifts[1].error) / 2)
-    assert 4 <= found.df <= 8
-    assert mean_of(shifts[:1], [2]).interval() == pytest.approx(shifts[0].interval())
-    assert mean_of(shifts, [3, 1]).log_ratio == pytest.approx(0.75 * 0.2 + 0.25 * shifts[1].log_ratio)
 
 
 def test_it_says_how_many_pairs_would_tell():

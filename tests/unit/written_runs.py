@@ -38,6 +38,7 @@ def write_run(
     started_at=None,
     workload="points",
     operations=OPERATIONS,
+    sent=None,
     **facts,
 ):
     """One run of one client; each operation is off by an amount of the run's own, those in `slower` by more."""
@@ -69,6 +70,8 @@ def write_run(
             {"operation": name, "digest": digest, "rows": 1, "ordered": True, "first_rows": []} for name in operations
         ]
         writer.write_rows("answers", rows)
+    if sent is not None:
+        writer.write_rows("audit", [_audited(name, text) for name, text in sent.items()])
     writer.add_samples(samples, phase="measurement", repetition=repetition)
     columns = attempts(samples, list(operations))
     summaries = summarize(columns, list(operations), start_ns=0, end_ns=end_ns)
@@ -97,6 +100,11 @@ def write_sweep(directory, *cells, repetitions=5, seed=0, **common):
             write_run(directory / folder, seed=run_seed, repetition=repetition, block=block, **(common | options))
             ledger.append(cell=folder, config_hash=name, status=CellStatus.DONE, directory=folder)
     return directory
+
+
+def _audited(operation, text):
+    names = ("dialect", "origin", "template", "source", "rendered", "sqlglot_version", "verdict")
+    return {"operation": operation, "statement": 0, "sql": text, **dict.fromkeys(names, "")}
 
 
 def _samples(rng, *, size, slower, between_runs, failing, operations):

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self
 
 from bench.backends.embedded_binaries import (
     REMEDY,
@@ -25,14 +25,13 @@ from bench.backends.embedded_binaries import (
     find_binaries,
     server_environment,
 )
+from bench.backends.embedded_settings import Setting, written
 from bench.errors import ConnectError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from filelock import BaseFileLock
-
-Setting: TypeAlias = str | int | float | bool
 
 USER = "bench"
 INITDB_OPTIONS = ("--auth=trust", f"--username={USER}", "--encoding=UTF8")
@@ -226,7 +225,7 @@ class EmbeddedServer:
     def _launch(self, sockets: Path) -> None:
         command: list[str | Path] = [self.binaries.directory / "postgres", "-D", self.data]
         for name, value in self._all_settings(sockets).items():
-            command += ["-c", f"{name}={_written(value)}"]
+            command += ["-c", f"{name}={written(value)}"]
         watched_by_kernel = sys.platform == "linux" and threading.current_thread() is threading.main_thread()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -352,12 +351,6 @@ def _shared_memory_is_small() -> bool:
         return shutil.disk_usage("/dev/shm").total < SMALL_SHARED_MEMORY_BYTES
     except OSError:
         return False
-
-
-def _written(value: Setting) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return str(value)
 
 
 def _tail(log: str) -> str:

@@ -116,6 +116,17 @@ class PostgresBackend(Backend):
             pooled=self.driver == "pool",
         )
 
+    def check(self) -> None:
+        """Ask the program of the embedded server whether it knows its settings.
+
+        Raises:
+            ConfigError: It does not, or not with such a value.
+        """
+        if self.settings and not (self.dsn or os.environ.get(DSN_VARIABLE)):
+            from bench.backends.embedded_settings import check_settings
+
+            check_settings(self.settings)
+
     @property
     def local_server(self) -> bool:
         """A server of the user's own that is not named by an address elsewhere."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.commands.run import conclude
 from bench.commands.shell import Parser, Shell, say, voice
-from bench.errors import ConfigError, ResultError
+from bench.errors import ConfigError, NoResultsError, ResultError
 from bench.launch import demand_budget, run_cell
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def _single(directory: Path, budget: Budget, shell: Shell) -> int:
     from bench.results import open_run, spent
     from bench.sweep import locked
 
+    _demand_ours(directory)
     with locked(directory):
         pass  # says so when it is still being worked on
     if _is_done(directory):
@@ -124,6 +125,28 @@ def _single(directory: Path, budget: Budget, shell: Shell) -> int:
         demand_budget(replace(config, budget=budget), spent(directory))
         run_cell(config, plan, directory, voice())
     return conclude(open_run(directory), shell)
+
+
+def _demand_ours(directory: Path) -> None:
+    """Refuse a directory that holds neither a run nor what one was to be composed from, before it gets a lock.
+
+    Raises:
+        NoResultsError: It is one.
+    """
+    from bench.config import read_request
+    from bench.results import open_run
+
+    try:
+        open_run(directory)
+    except NoResultsError:
+        try:
+            read_request(directory)
+            return
+        except ResultError:
+            pass
+        raise
+    except ResultError:
+        return  # what is broken is run again
 
 
 def recompose(directory: Path) -> tuple[RunConfig, Plan]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from bench.compare.cells import pairs
+from bench.compare.measured import WHOLE
 from bench.stats import bootstrap, shift
 from bench.stats.effect import far_run, outliers, superiority
 from bench.stats.histogram import Histogram
@@ -74,7 +75,9 @@ class Facing:
     def against(self, operation: str, *, allowed: bool) -> tuple[Objection, ...]:
         """The objections to an operation that were overlooked, or those that were not."""
         return tuple(
-            each for each in self.objections if each.operation in (None, operation) and each.allowed is allowed
+            each
+            for each in self.objections
+            if (operation == WHOLE or each.operation in (None, operation)) and each.allowed is allowed
         )
 
     @property
@@ -82,18 +85,36 @@ class Facing:
         """Those of either side, the baseline's first."""
         return tuple(dict.fromkeys(name for each in (*self.baseline, *self.candidate) for name in each.rows))
 
+    def claimed(self, measure: Measure) -> tuple[str, ...]:
+        """What is claimed by a measure: each operation; of the throughput in a closed loop the workload as a whole.
+
+        There all operations are dealt from one deck, so that the rate of each is its share of one and the same rate.
+        Streams have decks of their own.
+        """
+        dealt = self.time == "service_time" and not any(
+            each.run.manifest.get("streams") for each in (*self.baseline, *self.candidate)
+        )
+        whole = measure == "throughput" and dealt and len(self.operations) > 1
+        return (WHOLE,) if whole else self.operations
+
+    @property
+    def few(self) -> bool:
+        """Repeated, and so seldom that how much the runs differ is hardly known."""
+        return 1 < max(len(self.baseline), len(self.candidate)) < shift.FEWEST_PAIRS
+
     def warnings(self, operation: str) -> tuple[str, ...]:
         """Those of the summaries of all runs, each once."""
-        rows = [each.rows[operation] for each in (*self.baseline, *self.candidate) if operation in each.rows]
+        runs = (*self.baseline, *self.candidate)
+        rows = [each.rows[name] for name in self._parts(operation) for each in runs if name in each.rows]
         return tuple(dict.fromkeys(warning for row in rows for warning in row["warnings"]))
 
     def error_ratios(self, operation: str) -> tuple[float | None, float | None]:
-        """Of each side, the part of the attempts that failed; None where it was not asked."""
+        """Of each side, the part of the attempts that failed, of a workload its worst operation's; None: not asked."""
         base, cand = (
-            [each.rows[operation] for each in side if operation in each.rows]
+            [_error_ratio([each.rows[name] for each in side if name in each.rows]) for name in self._parts(operation)]
             for side in (self.baseline, self.candidate)
         )
-        return _error_ratio(base), _error_ratio(cand)
+        return _greatest(base), _greatest(cand)
 
     def values(self, operation: str, measure: Measure) -> tuple[np.ndarray, np.ndarray] | None:
         """Logarithms of the values of the runs of both sides.
@@ -151,7 +172,9 @@ class Facing:
         return math.hypot(*(bootstrap.error_of(each.draws[measure], each.filled) for each in found))
 
     def effect(self, operation: str) -> Effect:
-        """Effect size and outliers, of all attempts of both sides; nothing where samples are missing."""
+        """Effect size and outliers, of all attempts of both sides; nothing without samples, or of a workload."""
+        if operation == WHOLE:
+            return Effect()
         base, cand = (self._times(side, operation) for side in (self.baseline, self.candidate))
         if base is None or cand is None:
             return Effect()
@@ -162,8 +185,15 @@ class Facing:
             candidate_outliers=far[1].count if far[1] else None,
         )
 
+    def _parts(self, operation: str) -> tuple[str, ...]:
+        """The operations that a claim is on."""
+        return self.operations if operation == WHOLE else (operation,)
+
     def _unanswered(self, operation: str) -> str:
-        """Why a side has no answer of an operation at all; empty where both have."""
+        """Why a side has no answer of an operation at all, or of one of a workload; empty where both have."""
+        if operation == WHOLE:
+            lacking = ((name, self._unanswered(name)) for name in self.operations)
+            return next((f"{name}: {reason}" for name, reason in lacking if reason), "")
         for name, side in (("baseline", self.baseline), ("candidate", self.candidate)):
             for each in side:
                 if not each.rows:
@@ -177,7 +207,7 @@ class Facing:
     def _lacks_error(self, operation: str) -> str:
         """Why the error within the runs is not known, where there is one run on each side; else empty."""
         runs = (*self.baseline, *self.candidate)
-        if len(runs) > 2 or not all(each.answered(operation) for each in runs):
+        if len(runs) > 2 or not all(each.answered(name) for name in self._parts(operation) for each in runs):
             return ""
         if any(operation not in each.samples for each in runs):
             return _NO_SAMPLES
@@ -245,8 +275,12 @@ def _error_ratio(rows: Sequence[Row]) -> float | None:
     return sum(row["errors"] for row in rows) / count if count else None
 
 
+def _greatest(ratios: Sequence[float | None]) -> float | None:
+    return max((ratio for ratio in ratios if ratio is not None), default=None)
+
+
 def _too_few(measure: Measure) -> str:
-    needed = {"p50": "20", "p99": "1,000"}.get(measure)
+    needed = {"p50": "20", "mean": "20", "p99": "1,000"}.get(measure)
     if needed is None:
         return "a run has no attempt that succeeded"
     return f"a run has fewer than {needed} successful attempts, too few for its {measure}: raise load.duration_s"

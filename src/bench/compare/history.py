@@ -29,8 +29,10 @@ class Point:
     """ISO 8601 in UTC."""
     run_id: str
     directory: str
+    label: str
+    """As the user called the run; empty where it has none."""
     version: str
-    """What may have changed: the label of the run, the commit it was started from, the version of the server."""
+    """What may have changed: the commit it was started from, the version of the server."""
     repetition: int
     value: float
     """In ns or per s."""
@@ -51,6 +53,8 @@ class Series:
     measure: Measure
     time: str
     """`service_time` or `response_time`."""
+    described: str
+    """The load in words, by which questions are told apart that differ in it; empty in results that lack it."""
     points: tuple[Point, ...]
     steps: tuple[Step, ...]
 
@@ -63,6 +67,7 @@ class _Key(NamedTuple):
     question_hash: str
     operation: str
     time: str
+    described: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,6 +132,7 @@ def _key(each: Measured, operation: str) -> _Key:
         question_hash=str(run.manifest.get("question_hash") or ""),
         operation=operation,
         time="response_time" if row["response_time_max_ns"] is not None else "service_time",
+        described=str(run.manifest.get("load_description") or ""),
     )
 
 
@@ -134,12 +140,12 @@ def _point(each: Measured, value: float) -> Point:
     manifest = each.run.manifest
     commit = str(manifest.get("git_commit") or "")[:12]
     server = str((manifest.get("server") or {}).get("version") or "")
-    label = str(manifest.get("label") or "")
     return Point(
         started_at=each.run.started_at,
         run_id=each.run.key.run_id,
         directory=str(each.run.directory),
-        version=" ".join(filter(None, (label, commit, server))),
+        label=str(manifest.get("label") or ""),
+        version=" ".join(filter(None, (commit, server))),
         repetition=each.run.repetition,
         value=value,
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from bench.compare import sent
 from bench.compare.cells import cells, matched
 from bench.compare.configuration import differences
 from bench.compare.facing import Facing, face
-from bench.compare.measured import Reader, measured
+from bench.compare.measured import Reader
 from bench.compare.model import Comparison, Missing, Objection, Side
 from bench.compare.objections import KINDS, Found, objections
 from bench.compare.overall import overall, remarked
@@ -41,10 +42,10 @@ def compare(
 ) -> Comparison:
     """A verdict per candidate, cell, operation and measure.
 
-    All verdicts on operations hold together with a confidence of 95 % (`stats.decide`), and so do those in all on the
-    candidates by one measure. Runs of one block are
-    compared with each other (`stats.shift`); the samples are read once, for effect sizes, outliers, and where there is
-    one run on each side.
+    The verdicts on all operations of a cell, by all measures and on all candidates, are one family: they hold together
+    with a confidence of 95 % (`stats.decide`). So do those in all on the candidates by one measure. The page of a
+    report asks this function too. Runs of one block are compared with each other (`stats.shift`); the samples are read
+    once, for effect sizes, outliers, and where there is one run on each side.
 
     Args:
         baseline: Its runs: of one cell or several, repeated or not.
@@ -64,6 +65,7 @@ def compare(
     sides = {baseline_name: baseline, **candidates}
     labelled = cells(sides, by)
     reader = Reader(measures=measures)
+    read = {name: [reader.measured(run) for run in runs] for name, runs in sides.items()}
     found = {name: _facings(name, labelled[baseline_name], labelled[name], allow, reader) for name in candidates}
     ours = labelled[baseline_name]
     left = [note for name in candidates for note in _left_out(baseline_name, ours, name, labelled[name])]
@@ -71,11 +73,13 @@ def compare(
     return Comparison(
         baseline=_side(baseline_name, baseline),
         candidates=tuple(_side(name, runs) for name, runs in candidates.items()),
-        differences=differences(sides),
+        differences=(*differences(sides), *sent.differences(read)),
         objections=tuple(each for facings in found.values() for facing in facings for each in facing.objections),
         missing=tuple(each for name in candidates for each in _missing(ours, name, labelled[name])),
         verdicts=said,
-        overall=tuple(remarked(each, said) for each in overall(found, measures, margin)),
+        overall=tuple(
+            remarked(each, said) for faced in _by_cell(found).values() for each in overall(faced, measures, margin)
+        ),
         allowed=tuple(allow),
         margin=margin,
         notes=(*notes, *left),
@@ -105,14 +109,23 @@ def _facings(
     """The cells of one candidate, each face to face with that of the baseline, and what speaks against it."""
     facings = [
         face(
-            [measured(run) for run in baseline[ours]],
-            [measured(run) for run in candidate[theirs]],
+            [reader.measured(run) for run in baseline[ours]],
+            [reader.measured(run) for run in candidate[theirs]],
             cell=ours,
             reader=reader,
         )
         for ours, theirs in matched(baseline, candidate)
     ]
     return tuple(replace(facing, objections=_objections(facing, name, allow)) for facing in facings)
+
+
+def _by_cell(found: Mapping[str, Sequence[Facing]]) -> Mapping[str, Mapping[str, Facing]]:
+    """By cell and candidate, in the order of the baseline's cells."""
+    cells: dict[str, dict[str, Facing]] = {}
+    for name, facings in found.items():
+        for facing in facings:
+            cells.setdefault(facing.cell, {})[name] = facing
+    return cells
 
 
 def _missing(baseline: _Cells, name: str, candidate: _Cells) -> Iterator[Missing]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from bench.compare.sent import sent
 from bench.model import Phase, Status
 from bench.results.run import read_table
 from bench.stats import bootstrap
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from bench.results import Run
 
 Row: TypeAlias = "dict[str, Any]"
+WHOLE = "all operations"
+"""What a claim on a whole workload stands under, beside the names of operations."""
 _COLUMNS = ("operation", "phase", "status", "intended_start_ns", "start_ns", "end_ns")
+_EMPTY = Histogram(counts=np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,14 +49,18 @@ class Measured:
     """By operation, its row of `summary`."""
     answers: Mapping[str, str]
     """By operation, the digest of its answer; empty where answers were not checked."""
+    sent: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By operation, the SQL that it was sent; empty where that is not known."""
     samples: Mapping[str, Sampled] = field(default_factory=dict, repr=False)
     """By operation; see `Reader.with_samples`."""
 
     def value(self, operation: str, measure: Measure, time: str) -> float | None:
         """The measure of an operation, in ns or per s; None where it has none."""
+        if operation == WHOLE:
+            return sum(row["throughput_per_s"] for row in self.rows.values()) or None
         row = self.rows.get(operation)
-        if row is None:
-            return None
+        if row is None or (measure == "mean" and row[f"{time}_p50_ns"] is None):
+            return None  # a mean of so few attempts as give no median rests on the outliers among them
         value = row["throughput_per_s"] if measure == "throughput" else row[f"{time}_{measure}_ns"]
         return float(value) if value is not None and value > 0 else None
 
@@ -69,10 +77,22 @@ class Measured:
 
 @dataclass(kw_only=True)
 class Reader:
-    """Reads the samples of each run once, however many sides it is compared with."""
+    """Reads each run once, and its samples, however many sides it is compared with."""
 
     measures: Sequence[Measure]
     _known: dict[tuple[str, str], dict[str, Sampled]] = field(default_factory=dict)
+    _read: dict[str, Measured] = field(default_factory=dict)
+
+    def measured(self, run: Run) -> Measured:
+        """What `measured` reads of a run.
+
+        Raises:
+            ResultError: A file of it is not whole.
+        """
+        key = str(run.directory)
+        if key not in self._read:
+            self._read[key] = measured(run)
+        return self._read[key]
 
     def with_samples(self, each: Measured, time: str) -> Measured:
         """The run with its samples, of which `time` is what is compared.
@@ -87,7 +107,7 @@ class Reader:
 
 
 def measured(run: Run) -> Measured:
-    """Read the summary of a run, and the digests of its answers.
+    """Read the summary of a run, the digests of its answers, and what it was sent.
 
     Raises:
         ResultError: A file of it is not whole.
@@ -98,6 +118,7 @@ def measured(run: Run) -> Measured:
         run=run,
         rows={row["operation"]: row for row in rows},
         answers={answer["operation"]: answer["digest"] for answer in answers},
+        sent=sent(run),
     )
 
 
@@ -117,13 +138,17 @@ def sampled(run: Run, measures: Sequence[Measure], time: str) -> dict[str, Sampl
             known = found.get(operation)
             found[operation] = tuple(map(Histogram.__add__, known, added)) if known else added
     rng = np.random.default_rng(zlib.crc32(run.key.run_id.encode()))  # the same numbers whenever it is compared
-    return {operation: _sampled(blocks, measures, rng) for operation, blocks in found.items()}
+    each = {operation: _sampled(blocks, measures, rng) for operation, blocks in found.items()}
+    if "throughput" in measures and found:
+        together = tuple(sum(blocks, _EMPTY) for blocks in zip(*found.values(), strict=True))
+        each[WHOLE] = _sampled(together, ("throughput",), rng)
+    return each
 
 
 def _sampled(blocks: tuple[Histogram, ...], measures: Sequence[Measure], rng: np.random.Generator) -> Sampled:
     draws = {measure: _draw(blocks, measure, rng) for measure in measures}
     filled = sum(len(block) > 0 for block in blocks)
-    return Sampled(times=sum(blocks, Histogram(counts=np.zeros(0, dtype=np.int64))), draws=draws, filled=filled)
+    return Sampled(times=sum(blocks, _EMPTY), draws=draws, filled=filled)
 
 
 def _draw(blocks: tuple[Histogram, ...], measure: Measure, rng: np.random.Generator) -> np.ndarray:

@@ -24,6 +24,7 @@ class Verdict:
     """Which cell of the sides: what tells their cells apart, such as `points` or `load.clients=4`; empty where each
     side has but one."""
     operation: str
+    """`all operations` where the claim is on the workload as a whole: on its throughput in a closed loop."""
     measure: Measure
     verdict: Outcome
     reason: str
@@ -33,10 +34,10 @@ class Verdict:
     ratio: float | None = None
     """Candidate / baseline, above 0: of a time below 1 is faster, of the throughput above 1. None: not known."""
     low: float | None = None
-    """Bounds of the ratio's interval, at the confidence of `level`."""
+    """Bounds of the ratio's interval, at the confidence of `level`; None: two pairs, say, tell nothing of it."""
     high: float | None = None
     level: float | None = None
-    """Confidence of the interval, 0 to 1: so much above 0.95 that all verdicts on operations hold together."""
+    """Confidence of the interval, 0 to 1: so much above 0.95 that all verdicts of a family hold together."""
     baseline_value: float | None = None
     """Geometric mean over the repetitions, in ns or per s."""
     candidate_value: float | None = None
@@ -50,7 +51,7 @@ class Verdict:
     paired: bool = False
     """Runs of one block were compared with each other."""
     baseline_error_ratio: float | None = None
-    """Part of all attempts that failed, 0 to 1."""
+    """Part of all attempts that failed, 0 to 1; of all operations that of the worst."""
     candidate_error_ratio: float | None = None
     superiority_ratio: float | None = None
     """Effect size, 0 to 1: how often an attempt on the candidate takes less time than one on the baseline."""
@@ -63,9 +64,11 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overall:
-    """What is said of one candidate in all: a geometric mean over operations."""
+    """What is said of one candidate in all: a geometric mean over the operations of a cell."""
 
     candidate: str
+    cell: str
+    """As of `Verdict`."""
     measure: Measure
     verdict: Outcome
     reason: str
@@ -145,7 +148,7 @@ class Comparison:
     verdicts: tuple[Verdict, ...] = ()
     """By candidate, cell, operation and measure, in this order."""
     overall: tuple[Overall, ...] = ()
-    """By candidate and measure."""
+    """By cell, measure and candidate."""
     allowed: tuple[str, ...] = ()
     """Kinds of objections that were to be overlooked, whether or not one arose."""
     margin: float = MARGIN

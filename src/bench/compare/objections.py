@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.compare.configuration import differences
+from bench.compare.sent import alike_otherwise, changed
 from bench.doubt import Doubt
 from bench.results import RunStatus
 
@@ -51,12 +52,11 @@ def objections(baseline: Sequence[Measured], candidate: Sequence[Measured]) -> I
     runs = [each.run for each in (*baseline, *candidate)]
     for name, side in sides.items():
         yield from (Found("unfinished", None, _unfinished(name, each)) for each in side if not _whole(each))
-    yield from _question([each.run for each in baseline], [each.run for each in candidate])
+    yield from _question(baseline, candidate)
     yield from _answers(baseline, candidate)
     yield from _data(runs)
     yield from _emulated(sides)
-    if len({run.key.backend for run in runs}) == 1 and len({run.manifest.get("sql_hash") for run in runs}) > 1:
-        yield Found("sql", None, "the same backend was sent different SQL, so it is not the engine alone that changed")
+    yield from _sql((*baseline, *candidate))
     for name, side in sides.items():
         yield from _attempts(name, side)
 
@@ -73,11 +73,17 @@ def _unfinished(side: str, measured: Measured) -> str:
     return f"the run {run.directory.name} of {side} is {status}{why}"
 
 
-def _question(baseline: Sequence[Run], candidate: Sequence[Run]) -> Iterator[Found]:
-    hashes = {run.manifest.get("question_hash") for run in (*baseline, *candidate)}
+def _question(baseline: Sequence[Measured], candidate: Sequence[Measured]) -> Iterator[Found]:
+    """Where nothing but the SQL of some operations differs, it is those that were asked otherwise."""
+    runs = (*baseline, *candidate)
+    hashes = {each.run.manifest.get("question_hash") for each in runs}
     if len(hashes) == 1 and None not in hashes:
         return
-    found = differences({"baseline": baseline, "candidate": candidate})
+    operations = changed(runs) if None not in hashes and alike_otherwise(runs) else ()
+    if operations:
+        yield from (Found("question", name, f"{name} was asked with other SQL") for name in operations)
+        return
+    found = differences({"baseline": [each.run for each in baseline], "candidate": [each.run for each in candidate]})
     asked = [each.key for each in found if each.key.split(".")[0] in ("dataset", "workload", "load", "seed", "cold")]
     keys = [key for key in asked if "." in key] or asked
     more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
@@ -85,6 +91,15 @@ def _question(baseline: Sequence[Run], candidate: Sequence[Run]) -> Iterator[Fou
     yield Found(
         "question", None, f"the questions {where}" if None not in hashes else "a run did not get to its question"
     )
+
+
+def _sql(runs: Sequence[Measured]) -> Iterator[Found]:
+    """Of one backend: the operations whose SQL differs, or all where that is not known."""
+    hashes = {each.run.manifest.get("sql_hash") for each in runs}
+    if len({each.run.key.backend for each in runs}) > 1 or len(hashes) == 1:
+        return
+    reason = "the same backend was sent different SQL, so it is not the engine alone that changed"
+    yield from (Found("sql", name, reason) for name in (changed(runs) or (None,)))
 
 
 def _answers(baseline: Sequence[Measured], candidate: Sequence[Measured]) -> Iterator[Found]:

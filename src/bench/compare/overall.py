@@ -11,16 +11,17 @@ import numpy as np
 from bench.compare.model import Overall
 from bench.compare.reasons import shown
 from bench.stats.decide import Outcome, decide
-from bench.stats.shift import mean_of
+from bench.stats.shift import BETWEEN_RUNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bench.compare.facing import Facing
     from bench.compare.model import Measure, Verdict
     from bench.stats.decide import Decision
     from bench.stats.shift import Shift
 
+_NAMED = 3
 _DECIDED = frozenset({Outcome.FASTER, Outcome.SLOWER, Outcome.EQUIVALENT})
 SHIFT_NS = 10_000.0
 """Added to both times: 10 µs, about what the way to an engine on the same machine takes, so that an operation which
@@ -30,45 +31,32 @@ PENALTY = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Part:
-    """One cell of one candidate."""
-
-    shift: Shift | None
-    operations: int
-    failed: tuple[str, ...]
-    left_out: tuple[str, ...]
-    unknown: tuple[str, ...] = ()
-    """Why operations that may be compared have no value; empty where there are none."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class _Scored:
-    """One candidate by one measure, before it is decided."""
+    """One cell of one candidate by one measure, before it is decided."""
 
     blank: Overall
     as_time: Shift | None = None
     """As if it were one of a time, of which less is better; None where there is nothing to decide."""
 
 
-def overall(
-    found: Mapping[str, Sequence[Facing]],
-    measures: Sequence[Measure],
-    margin: float,
-) -> Iterator[Overall]:
-    """By candidate and measure, the geometric mean over operations of (candidate + s) / (baseline + s).
+def overall(found: Mapping[str, Facing], measures: Sequence[Measure], margin: float) -> Iterator[Overall]:
+    """By measure and candidate, the geometric mean over the operations of a cell of (candidate + s) / (baseline + s).
 
     Means of ratios have to be geometric (Fleming and Wallace, "How not to lie with statistics: the correct way to
     summarize benchmark results", 1986); the shift s is that of ClickBench, smaller here as operations are. Each run
     gives one number, the mean logarithm of its shifted times, so that what operations of one run have in common is
     not counted as evidence several times; the interval is that of `stats.shift`. These are claims of their own, beside
     those on operations: those on all candidates by one measure hold together with a confidence of 95 %.
+
+    Args:
+        found: By candidate, one cell, face to face with that of the baseline. Cells have means of their own: nobody
+            knows what a point query and a join would have in common.
+        measures: What is claimed.
+        margin: Ratios from 1 / (1 + margin) to 1 + margin count as equal.
     """
     for measure in measures:
-        worst = max([1.0, *_ratios(found, measure)])
-        scored = [
-            _scored(name, measure, [_part(facing, measure) for facing in facings], PENALTY * worst)
-            for name, facings in found.items()
-        ]
+        worst = max([1.0, *_ratios(found.values(), measure)])
+        scored = [_scored(name, measure, facing, PENALTY * worst) for name, facing in found.items()]
         decisions = iter(decide([each.as_time for each in scored if each.as_time], margin=margin))
         for each in scored:
             yield _overall(each, next(decisions)) if each.as_time else each.blank
@@ -81,10 +69,11 @@ def remarked(each: Overall, verdicts: Sequence[Verdict]) -> Overall:
     that is a great deal (three pairs: the half width of one interval among six is 2.5 times that of one alone), while
     noise that operations do not share cancels in their mean.
     """
-    mine = [verdict for verdict in verdicts if verdict.candidate == each.candidate]
+    family = [verdict for verdict in verdicts if verdict.cell == each.cell]
+    mine = [verdict for verdict in family if verdict.candidate == each.candidate]
     single = {verdict.verdict for verdict in mine if verdict.measure == each.measure}
-    claims = sum(verdict.ratio is not None for verdict in verdicts)
-    one = "one claim" if len(mine) == len(verdicts) else "one claim for each candidate"
+    claims = sum(verdict.level is not None for verdict in family)
+    one = "one claim" if len(mine) == len(family) else "one claim for each candidate"
     if each.verdict not in _DECIDED or Outcome.CANNOT_TELL not in single or single & _DECIDED or claims < 2:
         return each
     return replace(
@@ -95,35 +84,48 @@ def remarked(each: Overall, verdicts: Sequence[Verdict]) -> Overall:
     )
 
 
-def _scored(name: str, measure: Measure, parts: Sequence[_Part], penalty: float) -> _Scored:
-    known = [part for part in parts if part.shift is not None]
-    failed = tuple(operation for part in parts for operation in part.failed)
+def _scored(name: str, measure: Measure, facing: Facing, penalty: float) -> _Scored:
+    asked = _not_refused(facing, measure)
+    failed = tuple(operation for operation in asked if facing.failed(operation))
+    logs = {
+        operation: values
+        for operation in asked
+        if not facing.against(operation, allowed=False)
+        and operation not in failed
+        and (values := facing.values(operation, measure)) is not None
+    }
     blank = Overall(
         candidate=name,
+        cell=facing.cell,
         measure=measure,
         verdict=Outcome.NOT_COMPARABLE,
         reason="no operation could be compared",
         failed=failed,
-        left_out=tuple(operation for part in parts for operation in part.left_out),
+        left_out=tuple(operation for operation in facing.claimed(measure) if operation not in (*logs, *failed)),
         shift_ns=0.0 if measure == "throughput" else SHIFT_NS,
         penalty_ratio=penalty if failed else None,
     )
-    unknown = tuple(dict.fromkeys(reason for part in parts for reason in part.unknown))
-    if not known and unknown:
-        return _Scored(blank=replace(blank, verdict=Outcome.CANNOT_TELL, reason="; ".join(unknown)))
-    if not known:
-        return _Scored(blank=blank)
-    shift = mean_of([part.shift for part in known if part.shift], [part.operations for part in known])
-    answered = sum(part.operations for part in known)
-    size = answered + len(failed)
-    share = answered / size
-    as_time = shift.inverse if measure == "throughput" else shift
-    penalised = replace(
+    if logs:
+        size = len(logs) + len(failed)
+        return _Scored(blank=replace(blank, operations=size), as_time=_penalised(facing, measure, logs, size, penalty))
+    unknown = tuple(dict.fromkeys(_unknown(facing, measure, asked)))
+    return _Scored(blank=replace(blank, verdict=Outcome.CANNOT_TELL, reason="; ".join(unknown)) if unknown else blank)
+
+
+def _penalised(
+    facing: Facing, measure: Measure, logs: Mapping[str, tuple[np.ndarray, np.ndarray]], size: int, penalty: float
+) -> Shift:
+    """The mean over `size` operations, those that are not in `logs` counted with the penalty, as if of a time."""
+    added_ns = 0.0 if measure == "throughput" else SHIFT_NS
+    scores = [np.mean([np.log(np.exp(values[side]) + added_ns) for values in logs.values()], axis=0) for side in (0, 1)]
+    within = math.hypot(*(facing.within_error(operation, measure) for operation in logs)) / len(logs)
+    shift = facing.shift_of(*scores, within=within)
+    as_time, share = shift.inverse if measure == "throughput" else shift, len(logs) / size
+    return replace(
         as_time,
         log_ratio=as_time.log_ratio * share + math.log(penalty) * (1 - share),
         error=as_time.error * share,
     )
-    return _Scored(blank=replace(blank, operations=size), as_time=penalised)
 
 
 def _overall(scored: _Scored, decision: Decision) -> Overall:
@@ -134,7 +136,7 @@ def _overall(scored: _Scored, decision: Decision) -> Overall:
     return replace(
         blank,
         verdict=decision.outcome,
-        reason=_reason(blank.operations, low, high, blank),
+        reason=_reason(blank.operations, low, high, scored),
         ratio=ratio,
         low=low,
         high=high,
@@ -142,34 +144,23 @@ def _overall(scored: _Scored, decision: Decision) -> Overall:
     )
 
 
-def _reason(size: int, low: float, high: float, blank: Overall) -> str:
+def _reason(size: int, low: float, high: float, scored: _Scored) -> str:
+    blank = scored.blank
+    alone = scored.as_time is not None and scored.as_time.design == "allowance"
     shifted = f" after {blank.shift_ns / 1e3:.0f} µs were added to both sides" if blank.shift_ns else ""
     parts = [
         f"geometric mean over {size} operation{'s' if size > 1 else ''}{shifted}, interval {shown(low, high)}",
-        f"without an answer, counted with {blank.penalty_ratio:.2f}: {', '.join(blank.failed)}" if blank.failed else "",
-        f"left out: {', '.join(blank.left_out)}" if blank.left_out else "",
+        f"one run on each side, and that runs differ by {BETWEEN_RUNS:.0%} is assumed, not measured" if alone else "",
+        f"without an answer, counted with {blank.penalty_ratio:.2f}: {_named(blank.failed)}" if blank.failed else "",
+        f"left out: {_named(blank.left_out)}" if blank.left_out else "",
     ]
     return "; ".join(filter(None, parts))
 
 
-def _part(facing: Facing, measure: Measure) -> _Part:
-    shift_ns = 0.0 if measure == "throughput" else SHIFT_NS
-    asked = _not_refused(facing)
-    failed = tuple(operation for operation in asked if facing.failed(operation))
-    logs = {
-        operation: values
-        for operation in asked
-        if not facing.against(operation, allowed=False)
-        and operation not in failed
-        and (values := facing.values(operation, measure)) is not None
-    }
-    left_out = tuple(name for name in facing.operations if name not in logs and name not in failed)
-    if not logs:
-        unknown = tuple(_unknown(facing, measure, asked))
-        return _Part(shift=None, operations=0, failed=failed, left_out=left_out, unknown=unknown)
-    scores = [np.mean([np.log(np.exp(values[side]) + shift_ns) for values in logs.values()], axis=0) for side in (0, 1)]
-    within = math.hypot(*(facing.within_error(operation, measure) for operation in logs)) / len(logs)
-    return _Part(shift=facing.shift_of(*scores, within=within), operations=len(logs), failed=failed, left_out=left_out)
+def _named(operations: Sequence[str]) -> str:
+    """The first of them; all stand in `Overall`."""
+    rest = len(operations) - _NAMED
+    return ", ".join(operations) if rest < 2 else f"{', '.join(operations[:_NAMED])} and {rest} more"
 
 
 def _unknown(facing: Facing, measure: Measure, asked: Sequence[str]) -> Iterator[str]:
@@ -181,17 +172,16 @@ def _unknown(facing: Facing, measure: Measure, asked: Sequence[str]) -> Iterator
                 yield claim.reason
 
 
-def _not_refused(facing: Facing) -> tuple[str, ...]:
-    """The operations of a cell; none where an objection concerns all of them."""
-    return facing.operations if all(each.allowed or each.operation for each in facing.objections) else ()
+def _not_refused(facing: Facing, measure: Measure) -> tuple[str, ...]:
+    """What is claimed of a cell; nothing where an objection concerns all of it."""
+    return facing.claimed(measure) if all(each.allowed or each.operation for each in facing.objections) else ()
 
 
-def _ratios(found: Mapping[str, Sequence[Facing]], measure: Measure) -> Iterator[float]:
+def _ratios(facings: Iterable[Facing], measure: Measure) -> Iterator[float]:
     """The ratios of times of all operations that could be compared."""
-    for facings in found.values():
-        for facing in facings:
-            for operation in _not_refused(facing):
-                values = None if facing.against(operation, allowed=False) else facing.values(operation, measure)
-                if values is not None:
-                    difference = float(values[1].mean() - values[0].mean())
-                    yield math.exp(-difference if measure == "throughput" else difference)
+    for facing in facings:
+        for operation in _not_refused(facing, measure):
+            values = None if facing.against(operation, allowed=False) else facing.values(operation, measure)
+            if values is not None:
+                difference = float(values[1].mean() - values[0].mean())
+                yield math.exp(-difference if measure == "throughput" else difference)

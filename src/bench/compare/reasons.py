@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from bench.stats.decide import Outcome
-from bench.stats.shift import BETWEEN_RUNS
+from bench.stats.shift import BETWEEN_RUNS, MOST_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 
 
 def not_comparable(against: Sequence[Objection]) -> str:
-    """The objections that were not overlooked."""
-    return "; ".join(dict.fromkeys(f"{each.reason} ({each.kind})" for each in against if not each.allowed))
+    """The objections that were not overlooked, and how they would be."""
+    kinds = ",".join(dict.fromkeys(each.kind for each in against))
+    reasons = dict.fromkeys(f"{each.reason} ({each.kind})" for each in against)
+    return "; ".join([*reasons, f"--allow {kinds} overlooks it"]) if reasons else ""
 
 
-def reason_of(claim: Claim, decision: Decision, overlooked: Sequence[Objection], margin: float) -> str:
-    """What the interval says, what it rests on, and what was overlooked."""
+def reason_of(claim: Claim, decision: Decision | None, overlooked: Sequence[Objection], margin: float) -> str:
+    """What the interval says, what it rests on, and what was overlooked; or why there is none, the runs being few."""
     assert claim.shift is not None
     parts = [
-        f"{_saying(decision, margin)}, {_resting(claim.shift)}",
-        _more(claim.shift, decision, margin) if decision.outcome is Outcome.CANNOT_TELL else "",
+        *(_told(claim.shift, decision, margin) if decision else [_few(claim.shift)]),
         claim.reason,
         *dict.fromkeys(f"overlooked: {each.reason} ({each.kind})" for each in overlooked),
     ]
@@ -42,6 +43,16 @@ def shown(low: float, high: float) -> str:
 def ratio(value: float) -> str:
     """Three digits that mean something, short however far it is from 1: a bound above 0 is never shown as 0."""
     return f"{value:.3f}" if 0.1 <= value < 1_000 else f"{value:.3g}"
+
+
+def _told(shift: Shift, decision: Decision, margin: float) -> list[str]:
+    more = _more(shift, decision, margin) if decision.outcome is Outcome.CANNOT_TELL else ""
+    return [f"{_saying(decision, margin)}, {_resting(shift)}", more]
+
+
+def _few(shift: Shift) -> str:
+    noun = "pairs" if shift.design == "paired" else "runs on a side"
+    return f"2 {noun} cannot tell; use repetitions=5"
 
 
 def _saying(decision: Decision, margin: float) -> str:
@@ -60,17 +71,18 @@ def _resting(shift: Shift) -> str:
         return f"from {shift.runs} pairs of runs"
     if shift.design == "allowance":
         return (
-            f"from one run on each side: how much runs differ is not known, and {BETWEEN_RUNS:.0%} of deviation is "
-            "allowed for; repetitions=5 measures it"
+            f"from one run on each side: that runs of one system differ by {BETWEEN_RUNS:.0%} is assumed, not "
+            "measured; repetitions=5 measures it"
         )
     return "from runs that were not made in turn, so a change of the machine in between looks like a difference"
 
 
 def _more(shift: Shift, decision: Decision, margin: float) -> str:
-    """How many pairs would tell, if runs went on to vary as they did."""
+    """How many pairs, or runs, would tell if they went on to vary as they did."""
     if shift.design == "allowance":
         return ""  # repetitions first: how much they differ is not known
     distance = abs(shift.log_ratio)
     reach = max(distance, math.log1p(margin) - distance)
     needed = shift.runs_for(reach, decision.level)
-    return f"about {needed} pairs would tell" if needed and needed > shift.runs else ""
+    noun = "pairs" if shift.design == "paired" else "runs on each side"
+    return f"about {needed:,} {noun} would tell" if needed else f"not even {MOST_RUNS:,} {noun} would tell"

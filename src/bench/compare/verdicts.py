@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bench.compare.measured import WHOLE
 from bench.compare.model import Verdict
 from bench.compare.reasons import not_comparable, reason_of
 from bench.doubt import Doubt
@@ -33,13 +35,15 @@ class _Asked:
 
     @property
     def as_time(self) -> Shift | None:
-        """The shift as if it were one of a time, of which less is better."""
+        """The shift as if it were one of a time, of which less is better; None where nothing is to be decided."""
         found = self.claim.shift if self.claim else None
+        if found and self.facing.few and math.isfinite(found.df):
+            return None  # an allowance needs no estimate
         return found.inverse if found and self.measure == "throughput" else found
 
 
 def verdicts(found: Mapping[str, Sequence[Facing]], measures: Sequence[Measure], margin: float) -> Iterator[Verdict]:
-    """A verdict per candidate, cell, operation and measure.
+    """A verdict per candidate, cell, operation and measure; those on a cell hold together, on whatever candidate.
 
     Args:
         found: By candidate, its cells, face to face with those of the baseline.
@@ -50,13 +54,16 @@ def verdicts(found: Mapping[str, Sequence[Facing]], measures: Sequence[Measure],
         _asked(candidate, facing, operation, measure)
         for candidate, facings in found.items()
         for facing in facings
-        for operation in facing.operations
+        for operation in (*facing.operations, WHOLE)
         for measure in measures
+        if operation in facing.claimed(measure)
     ]
-    shifts = [each.as_time for each in asked]
-    decisions = iter(decide([shift for shift in shifts if shift is not None], margin=margin))
-    for each, shift in zip(asked, shifts, strict=True):
-        yield _verdict(each, next(decisions) if shift is not None else None, margin)
+    decisions: dict[int, Decision] = {}
+    for cell in dict.fromkeys(each.facing.cell for each in asked):
+        family = {at: shift for at, each in enumerate(asked) if each.facing.cell == cell and (shift := each.as_time)}
+        decisions |= zip(family, decide(list(family.values()), margin=margin), strict=True)
+    for at, each in enumerate(asked):
+        yield _verdict(each, decisions.get(at), margin)
 
 
 def _asked(candidate: str, facing: Facing, operation: str, measure: Measure) -> _Asked:
@@ -89,27 +96,31 @@ def _verdict(asked: _Asked, decision: Decision | None, margin: float) -> Verdict
     )
     if asked.claim is None:
         return blank
-    if decision is None or asked.claim.shift is None:
+    shift = asked.claim.shift
+    if shift is None:
         outcome = Outcome.NOT_COMPARABLE if asked.claim.unanswered else Outcome.CANNOT_TELL
         return replace(blank, verdict=outcome, reason=asked.claim.reason)
-    if asked.measure == "throughput":
+    if decision and asked.measure == "throughput":
         decision = replace(decision, low=1 / decision.high, high=1 / decision.low)
-    return _measured(_decided(blank, asked, asked.claim.shift, decision, margin), asked.claim, facing)
-
-
-def _decided(blank: Verdict, asked: _Asked, shift: Shift, decision: Decision, margin: float) -> Verdict:
-    assert asked.claim is not None
-    return replace(
+    known = replace(
         blank,
-        verdict=decision.outcome,
+        verdict=Outcome.CANNOT_TELL,
         reason=reason_of(asked.claim, decision, asked.overlooked, margin),
         ratio=shift.ratio,
+        runs=shift.runs,
+        paired=shift.design == "paired",
+    )
+    return _measured(_decided(known, decision, margin) if decision else known, asked.claim, facing)
+
+
+def _decided(known: Verdict, decision: Decision, margin: float) -> Verdict:
+    return replace(
+        known,
+        verdict=decision.outcome,
         low=decision.low,
         high=decision.high,
         level=decision.level,
-        runs=shift.runs,
-        paired=shift.design == "paired",
-        warnings=(*blank.warnings, *([Doubt.SMALL_EFFECT] if _small(shift, decision, margin) else [])),
+        warnings=(*known.warnings, *([Doubt.SMALL_EFFECT] if _small(known.ratio, decision, margin) else [])),
     )
 
 
@@ -130,6 +141,7 @@ def _measured(verdict: Verdict, claim: Claim, facing: Facing) -> Verdict:
     )
 
 
-def _small(shift: Shift, decision: Decision, margin: float) -> bool:
+def _small(ratio: float | None, decision: Decision, margin: float) -> bool:
     """It surely differs, and by less than the margin."""
-    return (decision.high < 1 or decision.low > 1) and 1 / (1 + margin) <= shift.ratio <= 1 + margin
+    sure = decision.high < 1 or decision.low > 1
+    return sure and ratio is not None and 1 / (1 + margin) <= ratio <= 1 + margin

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bench.costs import run_notes
-from bench.doubt import Doubt
+from bench.report.folded import warning
 from bench.report.page import Grid, Page
 from bench.report.search import search_grids, search_lines
 from bench.report.server import server_grids, server_notes
@@ -19,7 +19,8 @@ NULL_NOTE = (
 )
 CLOSED_NOTE = (
     "Times are service times, from the start of an operation to its end. The load is a closed loop: "
-    "a slow answer delays the next question, so no time spent waiting for a turn is in them."
+    "a slow answer delays the next question, so no time spent waiting for a turn is in them. "
+    "Operations are dealt from one deck by their weights, so the rate of each is its share of that of all."
 )
 OPEN_NOTE = "Times are response times, from the moment an operation was due to its end."
 SHOWN_ERRORS = 3
@@ -122,7 +123,15 @@ def _operations(rows: Sequence[Row]) -> Grid:
     if priced:
         columns["USD per 1,000"] = [usd(row["usd_per_1000_operations"]) for row in rows]
         columns["USD per run"] = [usd(row["usd_per_run"]) for row in rows]
-    return Grid(header=tuple(columns), rows=tuple(zip(*columns.values(), strict=True)))
+    lines = tuple(zip(*columns.values(), strict=True))
+    return Grid(header=tuple(columns), rows=lines if repeated or len(rows) == 1 else (*lines, _total(rows, columns)))
+
+
+def _total(rows: Sequence[Row], header: Iterable[str]) -> tuple[str, ...]:
+    """What can be added up over operations: counts and rates; times cannot."""
+    sums = {name: f"{sum(row[name] for row in rows):,}" for name in ("count", "errors", "aborted", "late", "dropped")}
+    sums |= {"operation": "all operations", "per s": number(sum(row["throughput_per_s"] for row in rows))}
+    return tuple(sums.get(name, "") for name in header)
 
 
 def notes(rows: Sequence[Row]) -> list[str]:
@@ -139,11 +148,13 @@ def notes(rows: Sequence[Row]) -> list[str]:
     ):
         found.append(NULL_NOTE)
     for doubt in dict.fromkeys(doubt for row in rows for doubt in row["warnings"]):
-        concerned = [row["operation"] for row in rows if doubt in row["warnings"]]
-        operations = concerned if len(concerned) == len(rows) else list(dict.fromkeys(concerned))
-        known = doubt in set(Doubt)
-        text = Doubt(doubt).concerning(operations, of=len(rows)) if known else f"{doubt} ({', '.join(operations)})"
-        found.append(f"Warning: {text}")
+        concerned = [_place(row) for row in rows if doubt in row["warnings"]]
+        found.append(warning(doubt, concerned, map(_place, rows)))
     if any(row["usd_per_1000_operations"] is not None for row in rows):
         found.append("USD per 1,000 operations is an estimate from the price list and the measured rates.")
     return found
+
+
+def _place(row: Row) -> tuple[str, str]:
+    """Cell, of a sweep, and operation."""
+    return row.get("cell", ""), row["operation"]

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from bench.compare import Outcome
 from bench.compare.reasons import ratio, shown
-from bench.doubt import Doubt
+from bench.report.folded import few
 from bench.report.page import Grid, Page
 from bench.report.texts import EMULATED, NULL, ms, number, of
+from bench.report.why import why
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bench.compare import Comparison, GateResult, Overall, Verdict
+    from bench.compare import Comparison, GateResult, Overall, Side, Verdict
 
 SHOWN_DIFFERENCES = 20
 SHOWN_CHARACTERS = 60
@@ -21,13 +22,11 @@ SHOWN_CHARACTERS = 60
 
 def comparison_page(comparison: Comparison, gates: Sequence[GateResult] = ()) -> Page:
     """What there is to say about a comparison: what differs first, then the verdicts."""
-    sides = (comparison.baseline, *comparison.candidates)
-    emulated = EMULATED if any(side.emulated for side in sides) else ""
     overlooked = dict.fromkeys(each.kind for each in comparison.objections if each.allowed)
     mark = f" (overlooked: {', '.join(overlooked)})" if overlooked else ""
-    names = ", ".join(side.name for side in comparison.candidates)
+    names = ", ".join(map(_marked, comparison.candidates))
     return Page(
-        title=f"{names} against {comparison.baseline.name}{emulated}{mark}",
+        title=f"{names} against {_marked(comparison.baseline)}{mark}",
         lines=tuple(
             line
             for each in comparison.overall
@@ -40,12 +39,16 @@ def comparison_page(comparison: Comparison, gates: Sequence[GateResult] = ()) ->
     )
 
 
+def _marked(side: Side) -> str:
+    return f"{side.name}{EMULATED if side.emulated else ''}"
+
+
 def _first(comparison: Comparison) -> str:
     return comparison.overall[0].measure if comparison.overall else ""
 
 
 def _sentence(each: Overall, comparison: Comparison) -> str:
-    base, said = comparison.baseline.name, each.verdict
+    base, said = f"{comparison.baseline.name}{f' on {each.cell}' if each.cell else ''}", each.verdict
     if said is Outcome.CANNOT_TELL and each.ratio is None:
         return f"Whether {each.candidate} is faster or slower than {base} cannot be told: {each.reason}."
     if each.ratio is None or each.low is None or each.high is None:
@@ -62,9 +65,9 @@ def _operations(overall: Overall, comparison: Comparison) -> str:
     """Which operations have which verdict."""
     found: dict[str, list[str]] = {}
     for each in comparison.of(overall.candidate):
-        if each.measure == overall.measure:
-            found.setdefault(each.verdict.value, []).append(f"{each.cell} {each.operation}".strip())
-    said = [f"{verdict}: {', '.join(places)}" for verdict, places in found.items()]
+        if (each.cell, each.measure) == (overall.cell, overall.measure):
+            found.setdefault(each.verdict.value, []).append(each.operation)
+    said = [f"{verdict}: {few(places)}" for verdict, places in found.items()]
     return f"By operation, {'; '.join(said)}." if said else "No operation is asked on both sides."
 
 
@@ -89,7 +92,7 @@ def _differences(comparison: Comparison) -> list[Grid]:
 
 def _verdicts(comparison: Comparison) -> list[Grid]:
     return [
-        _table(side.name, comparison.of(side.name), several=len(comparison.candidates) > 1)
+        _table(_marked(side), comparison.of(side.name), several=len(comparison.candidates) > 1)
         for side in comparison.candidates
         if comparison.of(side.name)
     ]
@@ -118,19 +121,20 @@ def _table(name: str, verdicts: Sequence[Verdict], *, several: bool) -> Grid:
 
 
 def _overall(overall: Sequence[Overall]) -> list[Grid]:
+    labelled = any(each.cell for each in overall)
     rows = tuple(
         (
+            *([each.cell] if labelled else []),
             each.candidate,
             each.measure,
             each.verdict.value,
             _ratio(each.ratio),
             _interval(each.low, each.high),
-            each.reason,
         )
         for each in overall
     )
-    header = ("candidate", "measure", "verdict", "ratio", "interval", "how")
-    return [Grid(title="In all", header=header, rows=rows, left=6)] if rows else []
+    header = (*(["cell"] if labelled else []), "candidate", "measure", "verdict", "ratio", "interval")
+    return [Grid(title="In all", header=header, rows=rows, left=len(header) - 2)] if rows else []
 
 
 def _gates(gates: Sequence[GateResult]) -> list[Grid]:
@@ -145,29 +149,20 @@ def _gates(gates: Sequence[GateResult]) -> list[Grid]:
 
 def _notes(comparison: Comparison) -> Iterable[str]:
     yield from comparison.notes
-    reasons: dict[tuple[str, str, str], list[str]] = {}
-    for each in comparison.verdicts:
-        where = f"{each.cell} {each.operation}".strip()
-        reasons.setdefault((each.candidate, each.verdict.value, each.reason), []).append(f"{where} {each.measure}")
-    several = len(comparison.candidates) > 1
-    for (candidate, verdict, reason), places in reasons.items():
-        who = f"{candidate}, " if several else ""
-        mark = "Warning: " if verdict == Outcome.NOT_COMPARABLE else ""
-        yield f"{mark}{who}{', '.join(places)}: {verdict}; {reason}."
-    doubts: dict[str, list[str]] = {}
-    for each in comparison.verdicts:
-        for doubt in each.warnings:
-            doubts.setdefault(str(doubt), []).append(each.operation)
-    asked = len({each.operation for each in comparison.verdicts})
-    for doubt, places in doubts.items():
-        operations = list(dict.fromkeys(places))
-        known = doubt in set(Doubt)
-        yield f"Warning: {Doubt(doubt).concerning(operations, of=asked) if known else f'{doubt} ({operations})'}"
+    yield from why(comparison)
     yield (
-        "Ratio: candidate / baseline; of times below 1 is faster, of the throughput above 1. With 95 % confidence no "
-        "operation of any candidate is called faster or slower wrongly. Wins: how often an attempt on the candidate "
-        "takes less time than one on the baseline."
+        "Ratio: candidate / baseline; of times below 1 is faster, of the throughput above 1. Wins: how often an "
+        "attempt on the candidate takes less time than one on the baseline."
     )
+    yield (
+        f"Family: all operations, measures and candidates of {'each cell' if _labelled(comparison) else 'the cell'}; "
+        "with 95 % confidence none of a family is called faster or slower wrongly."
+    )
+
+
+def _labelled(comparison: Comparison) -> bool:
+    """There are several cells, which have labels."""
+    return len({each.cell for each in comparison.verdicts}) > 1
 
 
 def _ratio(value: float | None) -> str:

@@ -29,6 +29,11 @@ _GREATEST = 700.0
 BETWEEN_RUNS = 0.05
 """The deviation (of the logarithm) between runs of one system that is allowed for where it cannot be measured: there is
 one run on each side, or runs agree to the last digit."""
+FEWEST_PAIRS = 3
+"""Below it a pair more or less decides how far the interval reaches: that of two is 12.7 standard errors wide on either
+side, 255 where it is one of twenty claims, of an error that itself is known to a factor of 30 only."""
+MOST_RUNS = 1_000
+"""More are not asked for."""
 _DIGITS = 1e-12
 
 
@@ -69,12 +74,12 @@ class Shift:
         return replace(self, log_ratio=-self.log_ratio)
 
     def runs_for(self, reach: float, level: float = 0.95) -> int | None:
-        """How many pairs would make the interval reach so far only, on the log scale; None above 1,000.
+        """How many pairs would make the interval reach so far only, on the log scale; None above `MOST_RUNS`.
 
         It takes the runs to go on varying as they did.
         """
         deviation = self.error * math.sqrt(self.runs)
-        sizes: tuple[int, ...] = (*range(2, 50), *range(50, 1_001, 10))
+        sizes: tuple[int, ...] = (*range(2, 50), *range(50, MOST_RUNS + 1, 10))
         for size in sizes:
             if t_quantile((1 + level) / 2, size - 1) * deviation / math.sqrt(size) <= reach:
                 return size
@@ -140,20 +145,6 @@ def single(log_ratio: float, within_error: float) -> Shift:
     """
     error = math.hypot(within_error, math.sqrt(2) * BETWEEN_RUNS)
     return Shift(log_ratio=log_ratio, error=error, df=math.inf, design="allowance", runs=1)
-
-
-def mean_of(shifts: Sequence[Shift], weights: Sequence[float]) -> Shift:
-    """The weighted mean of independent shifts, such as those of several workloads; the weights are relative."""
-    shares = [weight / sum(weights) for weight in weights]
-    parts = [(shift.error * share) ** 2 for shift, share in zip(shifts, shares, strict=True)]
-    designs = {shift.design for shift in shifts}
-    return Shift(
-        log_ratio=sum(shift.log_ratio * share for shift, share in zip(shifts, shares, strict=True)),
-        error=math.sqrt(sum(parts)),
-        df=satterthwaite(parts, [shift.df for shift in shifts]),
-        design=designs.pop() if len(designs) == 1 else "unpaired",
-        runs=min(shift.runs for shift in shifts),
-    )
 
 
 def _only_steps(log_ratio: float, error: float) -> bool:
