@@ -13,10 +13,10 @@ WINDOW = {"start_ns": 5 * NS_PER_S, "measure_ns": 6 * NS_PER_S, "end_ns": 9 * NS
 
 
 def make_run(
-    directory, *, operations=("read", "write"), median_ms=1.0, samples=6_000, failed=0, open_loop=False,
+    directory, *, operations=("read", "write"), median_ms=1.0, samples=6_000, failed=0, open_loop=False, closed=(),
     status=RunStatus.DONE, config=None, facts=None, cost=None, seed=1, **key,
 ):  # fmt: skip
-    """One second of warm-up and three of measurement, written as a real run is."""
+    """One second of warm-up and three of measurement, written as a real run is; of an open loop `closed` are none."""
     names = {"run_id": directory.name, "backend": "duckdb", "dataset": "tiny", "workload": "points", "load": "closed"}
     names |= key
     known = {
@@ -31,7 +31,10 @@ def make_run(
     table = _samples(rng, operations, median_ms=median_ms, samples=samples, failed=failed, open_loop=open_loop)
     writer.add_samples(table, repetition=repetition, attempt=0)
     counted = attempts(table, operations)
-    arriving = stats.Arriving(late_ns=10_000_000) if open_loop else None
+    arriving = None
+    if open_loop:
+        positions = frozenset(operations.index(name) for name in closed)
+        arriving = stats.Arriving(late_ns=10_000_000, closed=positions)
     found = stats.summarize(
         counted, operations, start_ns=WINDOW["measure_ns"], end_ns=WINDOW["end_ns"], arriving=arriving
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bench.costs import run_notes
@@ -17,11 +17,12 @@ NULL_NOTE = (
     f"{NULL}: too few samples; a percentile needs ten in its tail: p50 20, p90 100, p95 200, p99 1,000 "
     "successful attempts. A longer run (load.duration_s) gives them."
 )
-CLOSED_NOTE = (
-    "Times are service times, from the start of an operation to its end. The load is a closed loop: "
-    "a slow answer delays the next question, so no time spent waiting for a turn is in them."
-)
-OPEN_NOTE = "Times are response times, from the moment an operation was due to its end."
+TIME_NOTES = {
+    "response_time": "Times{} are response times, from the moment an operation was due to its end.",
+    "service_time": "Times{} are service times, from the start of an operation to its end. In a closed loop a slow "
+    "answer delays the next question, so no time spent waiting for a turn is in them.",
+}
+"""By the kind of time; whose they are stands in the gap, where there are both kinds."""
 SHOWN_ERRORS = 3
 
 
@@ -33,7 +34,11 @@ def run_page(run: Run) -> Page:
         title=f"{key.backend} · {key.dataset} · {key.workload} · {key.load}" + (EMULATED if run.emulated else ""),
         lines=(*_standing(run), *_nothing(rows), *_load(run), *search_lines(run), *_arrivals(run, rows), _answers(run)),
         grids=(*_streams(run, rows), *search_grids(run), *server_grids(run, rows)),
-        notes=tuple(dict.fromkeys([*notes(rows), *run_notes(run), *server_notes(run), *_errors(run), *_warnings(run)])),
+        notes=tuple(
+            dict.fromkeys(
+                [*notes(rows, streams_of([run])), *run_notes(run), *server_notes(run), *_errors(run), *_warnings(run)]
+            )
+        ),
     )
 
 
@@ -125,13 +130,45 @@ def _operations(rows: Sequence[Row]) -> Grid:
     return Grid(header=tuple(columns), rows=tuple(zip(*columns.values(), strict=True)))
 
 
-def notes(rows: Sequence[Row]) -> list[str]:
-    """What a reader of these summaries has to know."""
+def streams_of(runs: Iterable[Run]) -> dict[tuple[str, str], str]:
+    """The stream that asked an operation, by run and operation; those of other loads are left out."""
+    return {
+        (run.key.run_id, operation): stream["name"]
+        for run in runs
+        for stream in run.manifest.get("streams") or ()
+        for operation in stream["operations"]
+    }
+
+
+def time_notes(found: Iterable[tuple[str, str]]) -> list[str]:
+    """What kind of times are shown, and whose they are where there are both kinds.
+
+    Args:
+        found: The kind, `response_time` or `service_time`, and whose times they are, such as "the stream reads".
+    """
+    owners: dict[str, dict[str, None]] = {}
+    for kind, owner in found:
+        owners.setdefault(kind, {})[owner] = None
+    return [
+        note.format(f" of {' and '.join(owners[kind])}" if len(owners) > 1 else "")
+        for kind, note in TIME_NOTES.items()
+        if kind in owners
+    ]
+
+
+def notes(rows: Sequence[Row], streams: Mapping[tuple[str, str], str]) -> list[str]:
+    """What a reader of these summaries has to know.
+
+    Args:
+        rows: The summaries.
+        streams: From `streams_of`.
+    """
     if not rows:
         return []
     measures = [measure_of([row]) if row["response_time_max_ns"] or row["count"] else measure_of(rows) for row in rows]
-    kinds = {"response_time": OPEN_NOTE, "service_time": CLOSED_NOTE}
-    found = [note for measure, note in kinds.items() if measure in measures]
+    named = [streams.get((row["run_id"], row["operation"])) for row in rows]
+    owners = [f"the stream {name}" if name else f"load={row['load']}" for row, name in zip(rows, named, strict=True)]
+    found = time_notes(zip(measures, owners, strict=True))
     if any(
         row[f"{measure}_{name}_ns"] is None
         for row, measure in zip(rows, measures, strict=True)

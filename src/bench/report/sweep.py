@@ -7,7 +7,7 @@ from statistics import median
 
 from bench.costs import sweep_notes
 from bench.report.page import Grid, Page
-from bench.report.run import notes
+from bench.report.run import notes, streams_of
 from bench.report.texts import Row, emulated, measure_of, ms, number, of, short, usd
 from bench.results import CellState, Sweep
 
@@ -29,7 +29,7 @@ def sweep_page(sweep: Sweep) -> Page:
         notes=(
             *([REPEATED.format(repetitions)] if repetitions > 1 else []),
             *(_message(cell, state) for cell, state in states.items() if state.message),
-            *notes(rows),
+            *notes(rows, streams_of(sweep.runs.values())),
             *sweep_notes(sweep),
             *(f"Warning: {text}" for text in sweep.unreadable),
         ),
@@ -64,7 +64,6 @@ def _side_by_side(rows: Sequence[Row], differences: Mapping[str, str]) -> list[G
 
 
 def _group(title: str, rows: Sequence[Row], differences: Mapping[str, str]) -> Grid:
-    measure = measure_of(rows)
     labels = _labels(rows, differences)
     priced = any(row["usd_per_1000_operations"] is not None for row in rows)
     by_place: dict[tuple[str, str], list[Row]] = {}
@@ -75,6 +74,7 @@ def _group(title: str, rows: Sequence[Row], differences: Mapping[str, str]) -> G
     lines = []
     for operation in dict.fromkeys(row["operation"] for row in rows):
         line = [operation]
+        measure = measure_of([row for row in rows if row["operation"] == operation])
         for cell in labels:
             members = by_place.get((operation, cell), [])
             line.append(_middle([row[f"{measure}_p50_ns"] for row in members], ms))

@@ -65,22 +65,25 @@ def _nothing(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> str:
 
 def _document(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> Document:
     from bench.report.html.answer import answer, by_operation, caveats
+    from bench.report.html.cells import by_stream
     from bench.report.html.document import Document
     from bench.report.html.judged import comparisons
 
-    compared = comparisons(cells)
+    compared, parts = comparisons(cells), by_stream(cells)
     others = tuple(text for result in results if isinstance(result, Sweep) for text in result.unreadable)
     return Document(
         title=_title(results, cells),
-        answer=answer(cells, compared),
+        answer=answer(cells, parts, compared),
         details=tuple(by_operation(compared)),
         caveats=(*caveats(cells), *others),
         facts=_facts(results, cells),
-        sections=tuple(_sections(cells, compared, others)),
+        sections=tuple(_sections(cells, parts, compared, others)),
     )
 
 
-def _sections(cells: Sequence[Cell], compared: Mapping[str, Comparison], others: Sequence[str]) -> Iterator[Section]:
+def _sections(
+    cells: Sequence[Cell], parts: Sequence[Cell], compared: Mapping[str, Comparison], others: Sequence[str]
+) -> Iterator[Section]:
     """In the order in which a reader asks; those without data are left out."""
     from bench.report.html import (
         doubts,
@@ -101,11 +104,11 @@ def _sections(cells: Sequence[Cell], compared: Mapping[str, Comparison], others:
         verdicts_section(compared),
         load_curve.load_curve_section(cells),
         scaling.scaling_section(cells),
-        figures.results_section(cells),
+        figures.results_section(parts),
         money.money_section(cells),
-        spread.spread_section(cells),
-        over_time.over_time_section(cells),
-        engine.engine_section(cells),
+        spread.spread_section(parts),
+        over_time.over_time_section(parts),
+        engine.engine_section(parts),
         doubts.doubts_section(cells, compared, others),
         figures.cells_section(cells),
         plans.plans_section(cells),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -32,6 +32,8 @@ class Cell:
     """Of the summaries of all repetitions."""
     tallies: tuple[Tally, ...]
     """One for each run that has samples."""
+    stream: str = ""
+    """Which of several loads at once this part of a cell is of; empty for a whole cell."""
 
     @property
     def first(self) -> Run | None:
@@ -39,9 +41,15 @@ class Cell:
         return self.runs[0] if self.runs else None
 
     @property
-    def question(self) -> tuple[str, str]:
-        """Dataset and workload: cells in which they differ are not drawn into one chart."""
-        return (self.first.key.dataset, self.first.key.workload) if self.first else ("", "")
+    def title(self) -> str:
+        """Its label, with its stream where it is a part of a cell."""
+        return f"{self.label} · {self.stream}" if self.stream else self.label
+
+    @property
+    def question(self) -> tuple[str, ...]:
+        """Dataset, workload and stream: cells in which they differ are not drawn into one chart."""
+        names = (self.first.key.dataset, self.first.key.workload) if self.first else ("", "")
+        return (*names, f"stream {self.stream}") if self.stream else names
 
     @property
     def status(self) -> str:
@@ -163,6 +171,32 @@ def _cell(found: _Found, label: str) -> Cell:
     )
 
 
+def by_stream(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """The cells; in place of one with several loads at once a part for each of them, whose times are of one kind.
+
+    Raises:
+        ResultError: A file of the samples is not whole.
+    """
+    return tuple(part for cell in cells for part in _parts(cell))
+
+
+def _parts(cell: Cell) -> Iterator[Cell]:
+    streams = cell.first.manifest.get("streams") if cell.first else None
+    if not streams:
+        yield cell
+        return
+    on_schedule = {each["name"] for each in cell.config("load.streams") or () if each.get("rate_per_s") is not None}
+    for stream in streams:
+        names = stream["operations"]
+        rows = tuple(row for row in cell.rows if row["operation"] in names)
+        by_clock = measure(rows) == "response_time" if rows else stream["name"] in on_schedule
+        operations = [name for name in cell.operations or sorted(names) if name in names]
+        counted = (tally(run, operations, operations if by_clock else ()) for run in cell.runs)
+        tallies = tuple(each for each in counted if each)
+        if rows or tallies:
+            yield replace(cell, stream=stream["name"], rows=rows, tallies=tallies)
+
+
 def _tally(run: Run, rows: Sequence[Row]) -> Tally | None:
     """Of a search: of the step that its summary is of, or else of the last."""
     search = run.manifest.get("search")
@@ -223,9 +257,9 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return found
 
 
-def blocks(cells: Sequence[Cell]) -> dict[tuple[str, str], list[Cell]]:
-    """The cells that have something measured, by dataset and workload."""
-    found: dict[tuple[str, str], list[Cell]] = {}
+def blocks(cells: Sequence[Cell]) -> dict[tuple[str, ...], list[Cell]]:
+    """The cells that have something measured, by dataset, workload and stream."""
+    found: dict[tuple[str, ...], list[Cell]] = {}
     for cell in cells:
         if cell.rows or cell.tallies:
             found.setdefault(cell.question, []).append(cell)

@@ -28,9 +28,9 @@ def over_time_section(cells: Sequence[Cell]) -> Section | None:
     if not drawn:
         return None
     lines = [
-        "All operations of a cell together, second by second or in slots that make up at most "
-        f"{MAX_SLOTS} points. Grey is the warm-up, which counts in no table. A percentile is drawn where a slot has "
-        "ten times beyond it."
+        "All operations of a cell, or of one of its streams, together, second by second or in slots that make up at "
+        f"most {MAX_SLOTS} points. Grey is the warm-up, which counts in no table. A percentile is drawn where a "
+        "slot has ten times beyond it."
     ]
     if any(len(cell.runs) > 1 for cell in drawn):
         lines.append(
@@ -41,7 +41,7 @@ def over_time_section(cells: Sequence[Cell]) -> Section | None:
         lines.append(f"The first {MAX_CELLS} of {of(len(drawn), 'cell')} are drawn; intervals.parquet has them all.")
     blocks: list[Block] = []
     for cell in drawn[:MAX_CELLS]:
-        blocks += [Heading(title=cell.label), *_charts(cell)]
+        blocks += [Heading(title=cell.title), *_charts(cell)]
     return Section(name="over-time", title="Over time", lines=tuple(lines), blocks=tuple(blocks))
 
 
@@ -74,9 +74,9 @@ def _throughput(cell: Cell, rates: Sequence[Spec], marks: Sequence[Spec]) -> Cha
     told = f"Between {number(min(steady))} and {number(max(steady))} operations per s. " if steady else ""
     errors = f"Red crosses: attempts that failed, in {of(len(failed), 'slot')}." if failed else "No attempt failed."
     return Chart(
-        title=f"Throughput, {cell.label}",
+        title=f"Throughput, {cell.title}",
         text=told + errors,
-        spec=drawing.spec(layers, height=190, title=f"Throughput of {cell.label} over time") | WITH_ROOM,
+        spec=drawing.spec(layers, height=190, title=f"Throughput of {cell.title} over time") | WITH_ROOM,
     )
 
 
@@ -110,9 +110,9 @@ def _percentiles(cell: Cell, times: Sequence[Spec], marks: Sequence[Spec]) -> Ch
         f"{name} {_range(sorted(float(row['v']) for row in times if row['l'] == name and row['x'] >= 0))}"
         for name in shown
     )
-    found = drawing.spec(layers, height=190, title=f"{kind} of {cell.label} over time")
+    found = drawing.spec(layers, height=190, title=f"{kind} of {cell.title} over time")
     found |= WITH_ROOM
-    return Chart(title=f"{kind.capitalize()}, {cell.label}", text=f"In the measurement, by slot: {told}.", spec=found)
+    return Chart(title=f"{kind.capitalize()}, {cell.title}", text=f"In the measurement, by slot: {told}.", spec=found)
 
 
 def _range(ordered: Sequence[float]) -> str:
