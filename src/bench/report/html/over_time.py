@@ -56,7 +56,7 @@ def _charts(cell: Cell) -> Iterator[Chart]:
 
 
 def _throughput(cell: Cell, rates: Sequence[Spec], marks: Sequence[Spec]) -> Chart:
-    failed = [row for row in rates if row["e"] and row["r"] == "0"]
+    failed = [row for row in rates if row["e"]]
     steady = [row["v"] for row in rates if row["x"] >= 0]
     x, level = _seconds(cell.tallies[0]), drawing.quantity("v")
     tips = drawing.tip(x=("s", ".4~r"), v=("per s", ",.4~r"), e=("failed per s", ",.3~r"), r="repetition")
@@ -72,12 +72,24 @@ def _throughput(cell: Cell, rates: Sequence[Spec], marks: Sequence[Spec]) -> Cha
         cross = {"type": "point", "shape": "cross", "filled": True, "size": 60, "fill": drawing.ALARM}
         layers.append(drawing.layer(failed, cross, x=x, y=drawing.quantity("e")))
     told = f"Between {number(min(steady))} and {number(max(steady))} operations per s. " if steady else ""
-    errors = f"Red crosses: attempts that failed, in {of(len(failed), 'slot')}." if failed else "No attempt failed."
     return Chart(
         title=f"Throughput, {cell.title}",
-        text=told + errors,
+        text=told + _failures(cell, drawn=bool(failed)),
         spec=drawing.spec(layers, height=190, title=f"Throughput of {cell.title} over time") | WITH_ROOM,
     )
+
+
+def _failures(cell: Cell, *, drawn: bool) -> str:
+    """How many attempts failed, by what the summary counts, and those that only the drawing has."""
+    kinds = (("errors", "ended as an error"), ("aborted", "rolled back by the engine (aborted)"))
+    counts = [(sum(row[field] for row in cell.rows), told) for field, told in kinds]
+    known = [f"{of(count, 'attempt')} {told}" for count, told in counts if count]
+    crosses = " Red crosses show when attempts failed." if drawn else ""
+    if known:
+        return f"In the measurement {' and '.join(known)}.{crosses}"
+    if not any(each.failed.sum() for each in cell.tallies):
+        return "No attempt failed."
+    return f"{'No attempt failed in the measurement, but some did before or after it.' if cell.rows else ''}{crosses}"
 
 
 def _percentiles(cell: Cell, times: Sequence[Spec], marks: Sequence[Spec]) -> Chart:
