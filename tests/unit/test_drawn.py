@@ -94,7 +94,7 @@ def test_a_curve_that_does_not_bend_says_so_and_one_that_breaks_too():
 
 def test_the_pareto_line_holds_what_nothing_beats():
     offers = [
-        Offer(label=name, place=0, usd_per_1000=usd, goodput_per_s=rate)
+        Offer(label=name, place=0, usd_per_million=usd, goodput_per_s=rate)
         for name, usd, rate in (
             ("slow", 1, 10),
             ("dear", 5, 40),

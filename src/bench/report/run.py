@@ -10,7 +10,7 @@ from bench.doubt import Doubt
 from bench.report.page import Grid, Page
 from bench.report.search import search_grids, search_lines
 from bench.report.server import server_grids, server_notes
-from bench.report.texts import EMULATED, NULL, Row, emulated, measure_of, ms, number, of, short, usd
+from bench.report.texts import EMULATED, NULL, Row, emulated, measure_of, ms, number, of, short, usd, usd_per_million
 from bench.results import Run
 
 NULL_NOTE = (
@@ -125,7 +125,7 @@ def _operations(rows: Sequence[Row]) -> Grid:
     if open_loop:
         columns |= {name: [f"{row[name]:,}" for row in rows] for name in ("late", "dropped")}
     if priced:
-        columns["USD per 1,000"] = [usd(row["usd_per_1000_operations"]) for row in rows]
+        columns["USD per million"] = [usd_per_million(row["usd_per_1000_operations"]) for row in rows]
         columns["USD per run"] = [usd(row["usd_per_run"]) for row in rows]
     return Grid(header=tuple(columns), rows=tuple(zip(*columns.values(), strict=True)))
 
@@ -182,5 +182,5 @@ def notes(rows: Sequence[Row], streams: Mapping[tuple[str, str], str]) -> list[s
         text = Doubt(doubt).concerning(operations, of=len(rows)) if known else f"{doubt} ({', '.join(operations)})"
         found.append(f"Warning: {text}")
     if any(row["usd_per_1000_operations"] is not None for row in rows):
-        found.append("USD per 1,000 operations is an estimate from the price list and the measured rates.")
+        found.append("USD per million operations is an estimate from the price list and the measured rates.")
     return found

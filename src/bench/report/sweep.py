@@ -8,7 +8,7 @@ from statistics import median
 from bench.costs import sweep_notes
 from bench.report.page import Grid, Page
 from bench.report.run import notes, streams_of
-from bench.report.texts import Row, emulated, measure_of, ms, number, of, short, usd
+from bench.report.texts import Row, emulated, measure_of, ms, number, of, short, usd_per_million
 from bench.results import CellState, Sweep
 
 REPEATED = "Each value is the median over up to {} repetitions, with the least and the greatest of them in brackets."
@@ -69,7 +69,7 @@ def _group(title: str, rows: Sequence[Row], differences: Mapping[str, str]) -> G
     by_place: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         by_place.setdefault((row["operation"], row["cell"]), []).append(row)
-    units = ("p50 ms", "per s", *(["USD per 1,000"] if priced else []))
+    units = ("p50 ms", "per s", *(["USD per million"] if priced else []))
     header = ["operation"] + [f"{label} {unit}" for label in labels.values() for unit in units]
     lines = []
     for operation in dict.fromkeys(row["operation"] for row in rows):
@@ -80,7 +80,7 @@ def _group(title: str, rows: Sequence[Row], differences: Mapping[str, str]) -> G
             line.append(_middle([row[f"{measure}_p50_ns"] for row in members], ms))
             line.append(_middle([row["throughput_per_s"] for row in members], number))
             if priced:
-                line.append(_middle([row["usd_per_1000_operations"] for row in members], usd))
+                line.append(_middle([row["usd_per_1000_operations"] for row in members], usd_per_million))
         lines.append(tuple(line))
     return Grid(title=title, header=tuple(header), rows=tuple(lines))
 

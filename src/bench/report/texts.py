@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from bench import costs
+
 NULL = "–"
 EMULATED = " (emulated)"
 NS_PER_MS = 1_000_000
@@ -52,4 +54,9 @@ def ms(value_ns: float | None) -> str:
 
 def usd(value: float | None) -> str:
     """An amount of money, to three digits."""
-    return NULL if value is None else f"{value:.3g}"
+    return NULL if value is None else costs.usd(value)
+
+
+def usd_per_million(usd_per_1000: float | None) -> str:
+    """What 1,000 operations cost as what a million do: an amount that can be read."""
+    return usd(None if usd_per_1000 is None else 1_000 * usd_per_1000)

@@ -68,21 +68,26 @@ def _document(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> Document
     from bench.report.html.cells import by_stream
     from bench.report.html.document import Document
     from bench.report.html.judged import comparisons
+    from bench.report.html.money import costs_in_brief
 
     compared, parts = comparisons(cells), by_stream(cells)
     others = tuple(text for result in results if isinstance(result, Sweep) for text in result.unreadable)
     return Document(
         title=_title(results, cells),
         answer=answer(cells, parts, compared),
-        details=tuple(by_operation(compared)),
+        details=(*by_operation(compared), *costs_in_brief(cells)),
         caveats=(*caveats(cells), *others),
         facts=_facts(results, cells),
-        sections=tuple(_sections(cells, parts, compared, others)),
+        sections=tuple(_sections(results, cells, parts, compared, others)),
     )
 
 
 def _sections(
-    cells: Sequence[Cell], parts: Sequence[Cell], compared: Mapping[str, Comparison], others: Sequence[str]
+    results: Sequence[Run | Sweep],
+    cells: Sequence[Cell],
+    parts: Sequence[Cell],
+    compared: Mapping[str, Comparison],
+    others: Sequence[str],
 ) -> Iterator[Section]:
     """In the order in which a reader asks; those without data are left out."""
     from bench.report.html import (
@@ -105,7 +110,7 @@ def _sections(
         load_curve.load_curve_section(cells),
         scaling.scaling_section(cells),
         figures.results_section(parts),
-        money.money_section(cells),
+        money.money_section(cells, results),
         spread.spread_section(parts),
         over_time.over_time_section(parts),
         engine.engine_section(parts),

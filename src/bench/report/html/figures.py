@@ -8,7 +8,7 @@ from bench.report.html import drawing
 from bench.report.html.cells import Cell, blocks, middle
 from bench.report.html.document import Column, Folded, Mark, Section, Table, Value
 from bench.report.run import NULL_NOTE, time_notes
-from bench.report.texts import NULL, Row, emulated, ms, number, of, usd
+from bench.report.texts import NULL, Row, emulated, ms, number, of, usd, usd_per_million
 
 MAX_ROWS = 400
 COUNTS = ("count", "errors", "aborted", "late", "dropped", "rows")
@@ -141,7 +141,9 @@ def _columns(rows: Sequence[Row], kind: str, *, repeated: bool) -> Iterator[Colu
         if any(row[field] for row in rows):
             yield Column(name=field, field=field)
     if any(row["usd_per_1000_operations"] is not None for row in rows):
-        yield Column(name="USD per 1,000", field="usd_per_1000_operations", hint="estimate")
+        yield Column(
+            name="USD per million", field="usd_per_1000_operations", hint="estimate: USD per million operations"
+        )
         yield Column(name="USD per run", field="usd_per_run", hint="estimate")
 
 
@@ -159,6 +161,8 @@ def _value(cell: Cell, row: Row, column: Column) -> Value:
 
 
 def _text(field: str, value: float) -> str:
+    if field == "usd_per_1000_operations":
+        return usd_per_million(value)
     if field.startswith("usd"):
         return usd(value)
     return number(value) if field.endswith("_per_s") else f"{value:,}"
