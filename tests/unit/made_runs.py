@@ -14,7 +14,8 @@ WINDOW = {"start_ns": 5 * NS_PER_S, "measure_ns": 6 * NS_PER_S, "end_ns": 9 * NS
 
 def make_run(
     directory, *, operations=("read", "write"), median_ms=1.0, samples=6_000, failed=0, failing="error",
-    open_loop=False, closed=(), status=RunStatus.DONE, config=None, facts=None, cost=None, seed=1, **key,
+    emulated=False, open_loop=False, closed=(), status=RunStatus.DONE, config=None, facts=None, cost=None,
+    seed=1, **key,
 ):  # fmt: skip
     """One second of warm-up and three of measurement, written as a real run is; of an open loop `closed` are none."""
     names = {"run_id": directory.name, "backend": "duckdb", "dataset": "tiny", "workload": "points", "load": "closed"}
@@ -26,7 +27,7 @@ def make_run(
     }
     repetition = (facts or {}).get("repetition", 0)
     given = {"config": config or {}, "window": WINDOW, "open_loop": open_loop, **known, **(facts or {})}
-    writer = RunWriter(directory, RunKey(**names), given)
+    writer = RunWriter(directory, RunKey(**names), given, emulated=emulated)
     rng = np.random.default_rng(seed)
     statuses = np.where(np.arange(samples) < failed, failing, "ok")
     table = _samples(rng, operations, statuses, median_ms=median_ms, open_loop=open_loop)

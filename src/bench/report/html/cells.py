@@ -46,6 +46,12 @@ class Cell:
         return f"{self.label} · {self.stream}" if self.stream else self.label
 
     @property
+    def named(self) -> str:
+        """Its label, with its workload where that does not say it already."""
+        workload = self.question[1]
+        return self.label if not workload or workload in self.label.split(" · ") else f"{self.label} on {workload}"
+
+    @property
     def question(self) -> tuple[str, ...]:
         """Dataset, workload and stream: cells in which they differ are not drawn into one chart."""
         names = (self.first.key.dataset, self.first.key.workload) if self.first else ("", "")
@@ -64,6 +70,11 @@ class Cell:
         if not self.rows:
             return bool(self.first and self.first.manifest.get("open_loop"))
         return measure(self.rows) == "response_time"
+
+    @property
+    def emulated(self) -> bool:
+        """An emulator answered, in one of its repetitions at least."""
+        return any(run.emulated for run in self.runs)
 
     @property
     def measure(self) -> str:

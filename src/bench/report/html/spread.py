@@ -139,13 +139,13 @@ def _shape_layers(areas: Sequence[Spec], marks: Sequence[Spec], group: Sequence[
 def _lines(names: Sequence[tuple[float, str]], lines: int) -> Spec:
     """An axis that names the operation in the middle of its shapes."""
     lookup = "{" + ",".join(f"'{place:g}':{json.dumps(name)}" for place, name in names) + "}"
-    axis = {"values": [place for place, _ in names], "labelExpr": f"{lookup}[''+datum.value]", "labelLimit": 150}
+    axis = {"values": [place for place, _ in names], "labelExpr": f"{lookup}[''+datum.value]"}
     return {
         "field": "y",
         "type": "quantitative",
         "title": None,
         "scale": {"domain": [lines - 0.4, -0.6], "nice": False, "zero": False},
-        "axis": axis | {"grid": False, "ticks": False, "domain": False},
+        "axis": axis | {"labelOverlap": False, "grid": False, "ticks": False, "domain": False},
     }
 
 

@@ -138,7 +138,7 @@ def _forest(comparison: Comparison, candidate: str, measure: str, verdicts: Sequ
     seen = [float(row[key]) for row in (*rows, band) for key in ("l", "h")]
     better = "above 1 is better" if measure == "throughput" else "below 1 is faster"
     title = f"{measure}: {candidate} / {comparison.baseline.name} (ratio, logarithmic; {better})"
-    x, y = drawing.logarithmic("l", title, seen), drawing.names("n", limit=170)
+    x, y = drawing.logarithmic("l", title, seen), drawing.names("n")
     outcomes = [str(each) for each in MARKS]
     colour, shape = drawing.category("v", outcomes, COLOURS), drawing.category("v", outcomes, SHAPES)
     tips = drawing.tip(n="operation", v="verdict", x=("ratio", ".3f"), l=("from", ".3f"), h=("to", ".3f"))

@@ -74,7 +74,8 @@
     for (const source of document.querySelectorAll("script[data-for]")) {
       const place = document.getElementById(source.dataset.for);
       try {
-        await vegaEmbed(place, JSON.parse(source.textContent), { renderer: "svg", actions: false, ast: true, config });
+        const fitted = { ...config, axisY: { labelLimit: Math.max(110, place.clientWidth * 0.32) } };
+        await vegaEmbed(place, JSON.parse(source.textContent), { renderer: "svg", actions: false, ast: true, config: fitted });
       } catch (error) {
         place.textContent = `The chart cannot be drawn: ${error.message}`;
         console.error(error);
