@@ -11,7 +11,7 @@ from bench.report.page import Grid, Page
 from bench.report.search import search_grids, search_lines
 from bench.report.server import server_grids, server_notes
 from bench.report.texts import EMULATED, NULL, Row, emulated, measure_of, ms, number, of, short, usd, usd_per_million
-from bench.results import Run
+from bench.results import STEPS_FOLDER, Run
 
 NULL_NOTE = (
     f"{NULL}: too few samples; a percentile needs ten in its tail: p50 20, p90 100, p95 200, p99 1,000 "
@@ -32,7 +32,14 @@ def run_page(run: Run) -> Page:
     key = run.key
     return Page(
         title=f"{key.backend} · {key.dataset} · {key.workload} · {key.load}" + (EMULATED if run.emulated else ""),
-        lines=(*_standing(run), *_nothing(rows), *_load(run), *search_lines(run), *_arrivals(run, rows), _answers(run)),
+        lines=(
+            *_standing(run),
+            *_nothing(run, rows),
+            *_load(run),
+            *search_lines(run),
+            *_arrivals(run, rows),
+            _answers(run),
+        ),
         grids=(*_streams(run, rows), *search_grids(run), *server_grids(run, rows)),
         notes=tuple(
             dict.fromkeys(
@@ -50,8 +57,12 @@ def _standing(run: Run) -> list[str]:
     return [] if run.status == "done" else [f"The run is {run.status}; it came to stage {run.stage}.", *errors]
 
 
-def _nothing(rows: Sequence[Row]) -> list[str]:
-    return [] if rows else ["Nothing was measured: there is no summary."]
+def _nothing(run: Run, rows: Sequence[Row]) -> list[str]:
+    if rows:
+        return []
+    if run.manifest.get("search"):
+        return [f"No rate is concluded, so there is no summary of one; each step has its own in {STEPS_FOLDER}/."]
+    return ["Nothing was measured: there is no summary."]
 
 
 def _load(run: Run) -> list[str]:

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from bench.report.html.tally import Tally, tally
-from bench.report.texts import EMULATED, Row
+from bench.report.texts import EMULATED, Row, number
 from bench.results import CellState, Run, Sweep, open_run
 
 UNNAMED = ("name", "_target_")
@@ -209,14 +209,31 @@ def _parts(cell: Cell) -> Iterator[Cell]:
 
 
 def _tally(run: Run, rows: Sequence[Row]) -> Tally | None:
-    """Of a search: of the step that its summary is of, or else of the last."""
-    search = run.manifest.get("search")
-    if search:
-        best = [step for step in search["steps"] if step["rate_per_s"] == search["rate_per_s"]]
-        run = open_run(run.directory / (best or search["steps"])[-1]["directory"])
+    """Of a search: of the step that is shown."""
+    step = shown_step(run)
+    if step:
+        run = open_run(run.directory / step["directory"])
     arriving = [row["operation"] for row in rows if measure([row]) == "response_time"]
     operations = list(dict.fromkeys(row["operation"] for row in rows)) or asked(run)
     return tally(run, operations, arriving if rows else operations if run.manifest.get("open_loop") else ())
+
+
+def shown_step(run: Run) -> Mapping[str, Any] | None:
+    """Of a search: the last step at the rate that was found, or else at the highest that met the objective once."""
+    search = run.manifest.get("search")
+    if not search:
+        return None
+    rate = search["rate_per_s"] or search.get("met_per_s")
+    best: list[Mapping[str, Any]] = [step for step in search["steps"] if step["rate_per_s"] == rate]
+    return (best or search["steps"])[-1]
+
+
+def steps_told(cells: Sequence[Cell]) -> Iterator[str]:
+    """Of searches: which of their steps is drawn."""
+    for cell in cells:
+        step = shown_step(cell.first) if cell.first else None
+        if step:
+            yield f"{cell.label}: drawn is {step['directory']}, at {number(step['rate_per_s'])} arrivals per s."
 
 
 def asked(run: Run) -> list[str]:

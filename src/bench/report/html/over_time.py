@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.report.html import drawing
-from bench.report.html.cells import Cell
+from bench.report.html.cells import Cell, steps_told
 from bench.report.html.document import Block, Chart, Heading, Section, Spec
 from bench.report.html.tally import MAX_SLOTS, Tally, percentile_ns
 from bench.report.texts import number, of
@@ -32,6 +32,7 @@ def over_time_section(cells: Sequence[Cell]) -> Section | None:
         f"most {MAX_SLOTS} points. Grey is the warm-up, which counts in no table. A percentile is drawn where a "
         "slot has ten times beyond it."
     ]
+    lines += steps_told(drawn)
     if any(len(cell.runs) > 1 for cell in drawn):
         lines.append(
             "Of a cell that was repeated, every repetition is a line of its own in the throughput; "
