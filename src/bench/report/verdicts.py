@@ -8,7 +8,7 @@ from bench.compare import Outcome
 from bench.compare.reasons import shown
 from bench.doubt import Doubt
 from bench.report.page import Grid, Page
-from bench.report.texts import EMULATED, NULL, ms, number
+from bench.report.texts import EMULATED, NULL, bounds, ms, number, ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -160,14 +160,9 @@ def _notes(comparison: Comparison) -> Iterable[str]:
     )
 
 
-def ratio(value: float | None) -> str:
-    """A ratio to three places."""
-    return NULL if value is None else f"{value:.3f}"
-
-
 def interval(low: float | None, high: float | None) -> str:
     """The bounds of a ratio."""
-    return NULL if low is None or high is None else shown(low, high)
+    return NULL if low is None or high is None else " to ".join(bounds(low, high))
 
 
 def _value(verdict: Verdict, value: float | None) -> str:
