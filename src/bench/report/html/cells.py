@@ -49,7 +49,11 @@ class Cell:
     def named(self) -> str:
         """Its label, with its workload where that does not say it already."""
         workload = self.question[1]
-        return self.label if not workload or workload in self.label.split(" · ") else f"{self.label} on {workload}"
+        return (
+            self.label
+            if not workload or workload in self.label.removesuffix(EMULATED).split(" · ")
+            else f"{self.label} on {workload}"
+        )
 
     @property
     def question(self) -> tuple[str, ...]:

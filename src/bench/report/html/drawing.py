@@ -64,7 +64,7 @@ def shape(labels: Sequence[str], places: Sequence[int]) -> Spec:
 
 def names(field: str) -> Spec:
     """One line for each text, in the order of the rows, none left out; the page cuts those that are too long for it."""
-    axis = {"labelOverlap": False, "ticks": False, "domain": False}
+    axis = {"labelOverlap": False, "labelPadding": 8, "ticks": False, "domain": False}
     return {"field": field, "type": "nominal", "title": None, "sort": None, "axis": axis}
 
 

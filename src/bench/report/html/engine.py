@@ -139,7 +139,8 @@ def _planned_ns(run: Run) -> dict[str, float]:
 
 
 def _chart(title: str, splits: Sequence[Split]) -> Chart:
-    bars = [bar for split in splits for bar in _bars(split)]
+    several = len({split.cell for split in splits}) > 1
+    bars = [bar for split in splits for bar in _bars(split, f" · {split.cell}" if several else "")]
     layer = drawing.layer(
         bars,
         {"type": "bar"},
@@ -162,14 +163,14 @@ def _chart(title: str, splits: Sequence[Split]) -> Chart:
     )
 
 
-def _bars(split: Split) -> Iterator[Spec]:
+def _bars(split: Split, cell: str) -> Iterator[Spec]:
     """The parts one after the other."""
     begin = 0.0
     for name in PARTS:
         value = split.rest_ns if name == REST else split.parts_ns.get(name, 0.0)
         if value:
             ends = {"x": drawing.milliseconds(begin), "z": drawing.milliseconds(begin + value)}
-            yield {"n": f"{split.operation} · {split.cell}", "p": name, "v": drawing.milliseconds(value), **ends}
+            yield {"n": f"{split.operation}{cell}", "p": name, "v": drawing.milliseconds(value), **ends}
         begin += value
 
 

@@ -115,7 +115,7 @@ def _chart(name: str, offers: Sequence[Offer]) -> Chart:
     best = frontier(offers)
     steps: list[Spec] = [{"x": drawing.rounded(o.usd_per_million), "y": drawing.rounded(o.goodput_per_s)} for o in best]
     labels, places = [offer.label for offer in offers], [offer.place for offer in offers]
-    x = drawing.linear("x", "USD per million operations (estimate; left is cheaper)", high=1.25 * _most(rows, "x"))
+    x = drawing.linear("x", "USD per million operations (estimate)", high=1.25 * _most(rows, "x"))
     y = drawing.linear("y", "successful operations per s", high=1.12 * _most(rows, "y"))
     layers = [
         drawing.layer(
@@ -136,7 +136,7 @@ def _chart(name: str, offers: Sequence[Offer]) -> Chart:
         ),
         drawing.layer(
             rows,
-            {"type": "text", "align": "left", "dx": 9, "limit": 190, "fill": drawing.INK},
+            {"type": "text", **_beside(_most(rows, "x") / 2), "limit": 190, "fill": drawing.INK},
             x=x,
             y=drawing.quantity("y"),
             text={"field": "c"},
@@ -152,6 +152,14 @@ def _chart(name: str, offers: Sequence[Offer]) -> Chart:
         spec=drawing.spec(layers, height=280, title=f"Price against performance of {name}"),
         wide=True,
     )
+
+
+def _beside(middle: float) -> Spec:
+    """Where a name stands: on the side of its point where there is more room."""
+    return {
+        "align": {"expr": f"datum.x > {middle} ? 'right' : 'left'"},
+        "dx": {"expr": f"datum.x > {middle} ? -9 : 9"},
+    }
 
 
 def _most(rows: Sequence[Spec], field: str) -> float:

@@ -130,7 +130,7 @@ def _shape_layers(areas: Sequence[Spec], marks: Sequence[Spec], group: Sequence[
             marks,
             {"type": "tick", "orient": "vertical", "thickness": 2.5, "fill": drawing.INK},
             x=x,
-            y=drawing.quantity("y"),
+            y=y,
             size=sizes,
             tooltip=drawing.tip(o="operation", c="cell", m="mark", x=("ms", ",.4~r")),
         ),

@@ -87,7 +87,11 @@ def _table(name: str, comparison: Comparison) -> Table:
     several = len(comparison.candidates) > 1
     known = [each for each in comparison.verdicts if each.ratio is not None]
     lines = [
-        *(_line(_all(each), each.measure, each, several=several) for each in comparison.overall if each.operations),
+        *(
+            _line(f"all {each.operations}, geometric mean", each.measure, each, several=several)
+            for each in comparison.overall
+            if each.operations > 1
+        ),
         *(_line(_named(each), each.measure, each, several=several) for each in known),
         *(_folded(group, comparison, several=several) for group in _alike(comparison)),
     ]
@@ -104,10 +108,6 @@ def _table(name: str, comparison: Comparison) -> Table:
         name="verdicts",
         note=f"The first {MAX_ROWS} of {of(len(lines), 'row')}." if len(lines) > MAX_ROWS else "",
     )
-
-
-def _all(each: Overall) -> str:
-    return f"all {each.operations}, geometric mean" if each.operations > 1 else "the only one with a value"
 
 
 def _alike(comparison: Comparison) -> list[list[Verdict]]:

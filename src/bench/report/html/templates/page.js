@@ -66,8 +66,9 @@
     view: { stroke: null },
     axis: {
       labelColor: "var(--soft)", titleColor: "var(--soft)", gridColor: "var(--grid)", domainColor: "var(--line)", tickColor: "var(--line)",
-      labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, labelFont: font, titleFont: font, labelOverlap: "greedy",
+      labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, labelFont: font, titleFont: font,
     },
+    axisX: { labelOverlap: "greedy" },
     text: { font, fontSize: 12 },
   };
   async function draw() {
