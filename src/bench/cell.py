@@ -25,6 +25,7 @@ from bench.metering import Meter
 from bench.model import Phase
 from bench.plan import Plan, RunConfig, question_hash
 from bench.redact import redact_text
+from bench.report.texts import of
 from bench.results import RunWriter, open_run, summary
 from bench.results.manifest import Stage
 from bench.run_facts import facts, run_key
@@ -185,7 +186,8 @@ class _Measurement:
                 )
             self.progress.finish()
             self.writer.write_rows("answers", [asdict(answer) for answer in answers])
-            self.progress.say(f"answers: {len(answers)} operations answered, {sum(a.rows for a in answers):,} rows")
+            rows = of(sum(answer.rows for answer in answers), "row")
+            self.progress.say(f"answers: {of(len(answers), 'operation')} answered, {rows}")
         else:
             self.writer.warn(
                 "answers were not checked" if not self.config.verify else "this backend gives no real answers"

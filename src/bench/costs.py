@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from statistics import fmean
@@ -43,15 +44,28 @@ class Comparison:
         return {"cells": list(self.cells), "estimate": True, "break_even": found, "reason": self.reason}
 
 
+def usd(value: float) -> str:
+    """An amount of money to three digits that mean something, without an exponent.
+
+    Example:
+        >>> usd(0.0000703), usd(0.27), usd(12345.6)
+        ('0.0000703', '0.27', '12,346')
+    """
+    if not value:
+        return "0"
+    text = f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def run_notes(run: Run) -> list[str]:
     """What a run cost, from which price list, and the assumptions; empty where there is no cost."""
     cost = run.manifest.get("cost")
     if not isinstance(cost, dict):
         return []
-    credits = f" or {cost['credits']:.3g} credits" if cost.get("credits") is not None else ""
+    credits = f" or {usd(cost['credits'])} credits" if cost.get("credits") is not None else ""
     data = cost.get("parts_usd", {}).get("data", 0.0)
     return [
-        f"Cost (estimate): {cost['usd']:.3g} USD{credits} for the whole run, of which {data:.3g} USD for bringing in "
+        f"Cost (estimate): {usd(cost['usd'])} USD{credits} for the whole run, of which {usd(data)} USD for bringing in "
         f"the data; USD per run is each operation's part of the rest. {_listed(cost)}",
         *(f"Cost assumes: {text}" for text in cost.get("assumptions", [])),
     ]
@@ -66,13 +80,20 @@ def sweep_notes(sweep: Sweep) -> list[str]:
             for text in (_listed(cost), *cost.get("assumptions", [])):
                 by_text.setdefault(text, []).append(run.key.backend)
     shared = [f"Cost ({', '.join(dict.fromkeys(names))}): {text}" for text, names in by_text.items()]
-    without = [
-        f"Warning: {run.key.backend}: {text}"
-        for run in sweep.runs.values()
-        for text in run.manifest.get("warnings", [])
-        if str(text).startswith(NO_COST)
-    ]
-    return [*dict.fromkeys([*without, *shared]), *_break_even_notes(sweep)]
+    without = [f"Warning: {text}" for text in without_cost(sweep.runs.values())]
+    return [*dict.fromkeys([*without, *shared]), *break_even_notes(sweep)]
+
+
+def without_cost(runs: Iterable[Run]) -> list[str]:
+    """Which backends have a price list and yet no cost, and why."""
+    return list(
+        dict.fromkeys(
+            f"{run.key.backend}: {text}"
+            for run in runs
+            for text in run.manifest.get("warnings", [])
+            if str(text).startswith(NO_COST)
+        )
+    )
 
 
 def comparisons(sweep: Sweep) -> list[Comparison]:
@@ -141,7 +162,8 @@ def _operations_per_hour(run: Run) -> float:
     return 3_600 * per_s
 
 
-def _break_even_notes(sweep: Sweep) -> Iterator[str]:
+def break_even_notes(sweep: Sweep) -> Iterator[str]:
+    """At which rate every two backends cost the same, or why that cannot be said, and what it takes for granted."""
     found = comparisons(sweep)
     yield from map(_sentence, found)
     if not any(each.found for each in found):
@@ -154,7 +176,7 @@ def _break_even_notes(sweep: Sweep) -> Iterator[str]:
         if running:
             always = running + _mean_cost(done[cell], "fixed_usd_per_hour")
             backend = done[cell][0].key.backend
-            yield f"{backend}, when never suspended, costs {always:.3g} USD per hour at any rate ({cell})."
+            yield f"{backend}, when never suspended, costs {usd(always)} USD per hour at any rate ({cell})."
 
 
 def _sentence(each: Comparison) -> str:
@@ -165,8 +187,9 @@ def _sentence(each: Comparison) -> str:
         return f"No break-even of {one} and {other} on {each.question}: {each.reason}."
     if found.operations_per_hour is not None:
         return (
-            f"{start}{found.operations_per_hour:,.0f} operations per hour, where each costs {found.usd_per_hour:.3g} "
-            f"USD per hour; below that {found.cheaper_below} is cheaper, above it {found.cheaper_above}."
+            f"{start}{found.operations_per_hour:,.0f} operations per hour, where each costs "
+            f"{usd(found.usd_per_hour or 0.0)} USD per hour; below that {found.cheaper_below} is cheaper, "
+            f"above it {found.cheaper_above}."
         )
     most = f"any rate that both can serve, up to {found.common_operations_per_hour:,.0f} operations per hour"
     return (

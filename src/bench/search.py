@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bench import cell
 from bench.errors import BenchError, ResultError, RunError
 from bench.load import FindMax, Tried
+from bench.report.texts import number
 from bench.results import STEPS_FOLDER, Run, RunWriter, open_run
 from bench.run_facts import facts, run_key
 from bench.stats import percentile_or_none
@@ -122,7 +123,7 @@ class _Steps:
 
 def told(tried: Tried) -> str:
     """One step in words."""
-    p99 = "unknown" if tried.p99_ms is None else f"{tried.p99_ms:.3g} ms"
+    p99 = "unknown" if tried.p99_ms is None else f"{number(tried.p99_ms)} ms"
     limit = ", client at its limit" if tried.client_limited else ""
     return f"{tried.rate_per_s:,.6g} arrivals/s, p99 {p99}, errors {tried.error_ratio:.2%}{limit}"
 

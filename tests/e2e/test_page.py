@@ -65,6 +65,25 @@ def test_all_is_drawn_and_nothing_overflows(browser, sweep, size, scheme):
         assert [page.locator(f"section#{name}").count() for name in SHOWN] == [1] * len(SHOWN)
 
 
+def test_every_operation_is_named_beside_its_shape(browser, home, sweep, tmp_path):
+    """Of one cell, whose shapes are so close together that a chart leaves out names unless it is told not to."""
+    cell = sweep / "1_postgres_tiny_points_closed"
+    bench("report", str(cell), "--output", "one.html", home=home, cwd=tmp_path)
+    with opened(browser, tmp_path / "one.html") as page:
+        shapes = page.locator("figure", has_text="Shape of each operation")
+        names = set(shapes.locator("text").all_text_contents())
+        assert {"read_by_key", "read_by_index", "small_range", "insert_row", "update_by_key", "take_payment"} <= names
+
+
+def test_a_long_word_does_not_widen_a_phone(browser, sweep, tmp_path):
+    text = (sweep / "report.html").read_text().replace('<p class="line">', f'<p class="line">{"a1b2c3d4" * 10} ')
+    (tmp_path / "long.html").write_text(text)
+    with opened(browser, tmp_path / "long.html", size="phone") as page:
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        verdict = page.locator('[data-name="verdicts"] tbody tr').first.locator("td").first.bounding_box()
+        assert verdict["x"] + verdict["width"] <= SIZES["phone"]["width"]
+
+
 def test_light_and_dark_follow_the_system_and_the_switch(browser, sweep):
     with opened(browser, sweep / "report.html", scheme="dark") as page:
         dark = ink(page)

@@ -13,10 +13,11 @@ WINDOW = {"start_ns": 5 * NS_PER_S, "measure_ns": 6 * NS_PER_S, "end_ns": 9 * NS
 
 
 def make_run(
-    directory, *, operations=("read", "write"), median_ms=1.0, samples=6_000, failed=0, open_loop=False,
-    status=RunStatus.DONE, config=None, facts=None, cost=None, seed=1, **key,
+    directory, *, operations=("read", "write"), median_ms=1.0, samples=6_000, failed=0, failing="error",
+    emulated=False, open_loop=False, closed=(), status=RunStatus.DONE, config=None, facts=None, cost=None,
+    seed=1, **key,
 ):  # fmt: skip
-    """One second of warm-up and three of measurement, written as a real run is."""
+    """One second of warm-up and three of measurement, written as a real run is; of an open loop `closed` are none."""
     names = {"run_id": directory.name, "backend": "duckdb", "dataset": "tiny", "workload": "points", "load": "closed"}
     names |= key
     known = {
@@ -26,12 +27,16 @@ def make_run(
     }
     repetition = (facts or {}).get("repetition", 0)
     given = {"config": config or {}, "window": WINDOW, "open_loop": open_loop, **known, **(facts or {})}
-    writer = RunWriter(directory, RunKey(**names), given)
+    writer = RunWriter(directory, RunKey(**names), given, emulated=emulated)
     rng = np.random.default_rng(seed)
-    table = _samples(rng, operations, median_ms=median_ms, samples=samples, failed=failed, open_loop=open_loop)
+    statuses = np.where(np.arange(samples) < failed, failing, "ok")
+    table = _samples(rng, operations, statuses, median_ms=median_ms, open_loop=open_loop)
     writer.add_samples(table, repetition=repetition, attempt=0)
     counted = attempts(table, operations)
-    arriving = stats.Arriving(late_ns=10_000_000) if open_loop else None
+    arriving = None
+    if open_loop:
+        positions = frozenset(operations.index(name) for name in closed)
+        arriving = stats.Arriving(late_ns=10_000_000, closed=positions)
     found = stats.summarize(
         counted, operations, start_ns=WINDOW["measure_ns"], end_ns=WINDOW["end_ns"], arriving=arriving
     )
@@ -62,16 +67,16 @@ def make_sweep(folder, runs):
     return folder
 
 
-def _samples(rng, operations, *, median_ms, samples, failed, open_loop):
+def _samples(rng, operations, statuses, *, median_ms, open_loop):
+    samples = len(statuses)
     intended_ns = np.sort(rng.integers(WINDOW["start_ns"], WINDOW["end_ns"], samples))
     start_ns = intended_ns + (rng.integers(0, 400_000, samples) if open_loop else 0)
     took_ns = (median_ms * 1e6 * rng.lognormal(0, 0.6, samples)).astype(np.int64)
-    status = np.where(np.arange(samples) < failed, "error", "ok")
     return pa.table(
         {
             "operation": pa.array([operations[at % len(operations)] for at in range(samples)]),
             "phase": np.where(intended_ns >= WINDOW["measure_ns"], "measurement", "warm_up"),
-            "status": rng.permutation(status),
+            "status": rng.permutation(statuses),
             "client": pa.array(np.arange(samples) % 4, pa.int32()),
             "attempt": pa.array(np.zeros(samples), pa.int32()),
             "rows": pa.array(np.ones(samples), pa.int64()),

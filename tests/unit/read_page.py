@@ -9,12 +9,14 @@ class Page(HTMLParser):
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
         self.tables, self.specs, self.sections, self.loaded, self.scripts = [], [], [], [], 0
-        self.texts = []
+        self.texts, self.heading, self.lists = [], "", {}
+        self._list = self._in_heading = None
         self._table = self._row = self._cell = self._script = None
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
+        self._start_of_text(tag, given)
         self.loaded += [given[name] for name in ("src", "href") if name in given]
         if given.get("http-equiv") == "Content-Security-Policy":
             self.policy = given["content"]
@@ -34,6 +36,14 @@ class Page(HTMLParser):
             self._script = "data" if given.get("type") == "application/json" else "code"
             self.scripts += self._script == "code"
 
+    def _start_of_text(self, tag, given):
+        if tag == "ul":
+            self._list = self.lists.setdefault(given.get("class", ""), [])
+        elif tag == "li" and self._list is not None:
+            self._list.append("")
+        elif tag == "h1":
+            self._in_heading = True
+
     def handle_endtag(self, tag):
         if tag in ("th", "td") and self._cell is not None:
             self._row.append(self._cell)
@@ -46,6 +56,10 @@ class Page(HTMLParser):
                 self._table["rows"].append(self._row)
         elif tag == "table":
             self._table = None
+        elif tag == "ul":
+            self._list = None
+        elif tag == "h1":
+            self._in_heading = False
         elif tag == "script":
             self._script = None
 
@@ -55,6 +69,10 @@ class Page(HTMLParser):
         elif self._script == "data":
             self.specs.append(data)
         elif self._script is None:
+            if self._in_heading:
+                self.heading += data
+            elif self._list:
+                self._list[-1] += data
             self.texts.append(data)
 
     @property

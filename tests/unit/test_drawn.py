@@ -1,4 +1,5 @@
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -87,14 +88,14 @@ def test_the_knee_of_a_single_server_queue_lies_at_half_of_its_capacity():
 
 def test_a_curve_that_does_not_bend_says_so_and_one_that_breaks_too():
     flat = Curve(label="a", points=(point(100, 100, 2), point(200, 200, 2)))
-    assert sentence(flat) == "Up to 200 arrivals per s with p99 10.0 ms, a shows no knee."
+    assert sentence(flat) == "Up to 200 arrivals per s, a shows no knee."
     broken = Curve(label="a", points=(point(100, 100, 2), point(200, 120, 900)))
     assert sentence(broken).endswith("; from 200 per s on less ends than arrives.")
 
 
 def test_the_pareto_line_holds_what_nothing_beats():
     offers = [
-        Offer(label=name, place=0, usd_per_1000=usd, goodput_per_s=rate)
+        Offer(label=name, place=0, usd_per_million=usd, goodput_per_s=rate)
         for name, usd, rate in (
             ("slow", 1, 10),
             ("dear", 5, 40),
@@ -154,8 +155,8 @@ def test_plans_stand_side_by_side_whatever_the_engine_calls_its_keys(tmp_path):
     ]
 
 
-def requested(folder, requests):
-    make_sweep(folder, {cell: {} for cell in requests})
+def requested(folder, requests, **given):
+    make_sweep(folder, dict.fromkeys(requests, given))
     for cell, words in requests.items():
         (folder / cell / ".hydra").mkdir()
         request = {"overrides": ["++home='/x'", *words], "extra": []}
@@ -167,6 +168,20 @@ def requested(folder, requests):
 def test_a_product_of_choices_is_one_command(tmp_path):
     words = {f"{b}{c}": [f"backend={b}", f"++load.clients={c}", "dataset=tiny"] for b in ("x", "y") for c in (1, 2)}
     assert requested(tmp_path, words) == ["bench backend=x,y load.clients=1,2 dataset=tiny -m"]
+
+
+def test_texts_stand_without_the_quotes_of_the_grammar(tmp_path):
+    words = {"0": ["backend=x", "label='before'", "tag='12'", "note='two words'"]}
+    (command,) = requested(tmp_path, words)
+    assert command.startswith("bench backend=x label=before ")
+    assert shlex.split(command)[3:] == ["tag='12'", "note='two words'"], "a number in quotes is a text, and stays one"
+
+
+def test_in_a_checkout_the_command_is_started_through_uv_with_what_an_emulator_needs(tmp_path):
+    words = {"0": ["backend=x"]}
+    assert requested(tmp_path / "plain", words, facts={"git_commit": "abc"}) == ["uv run bench backend=x"]
+    emulated = requested(tmp_path / "emulated", words, facts={"git_commit": "abc"}, emulated=True)
+    assert emulated == ["uv run --extra emulator bench backend=x"]
 
 
 def test_what_is_no_product_is_a_command_for_each_cell(tmp_path):

@@ -82,7 +82,7 @@ def test_the_answer_is_the_verdict_with_its_interval_and_the_count_of_operations
     )
     assert "sqlite against duckdb, operation by operation: 2 slower." in found.text
     verdicts = found.table("verdicts")
-    assert [row[3]["text"] for row in verdicts["rows"] if row[2]["text"] == "p50"] == ["slower"] * 3
+    assert [row[1]["text"] for row in verdicts["rows"] if row[2]["text"] == "p50"] == ["slower"] * 3
 
 
 # ---- what is shown, and when ----------------------------------------------------------------------------------------

@@ -127,15 +127,15 @@ def test_columns_that_only_some_runs_have(tmp_path):
     header = re.split(r" {2,}", line_with(lines, "operation").strip())
     shown = (
         "operation, repetition, count, per s, mean ms, p50 ms, p95 ms, p99 ms, max ms, errors, aborted, "
-        "USD per 1,000, USD per run"
+        "USD per million, USD per run"
     )
     assert header == shown.split(", ")
     assert [line.split()[:3] for line in lines if line.strip().startswith("pay")] == [
         ["pay", "(emulated)", "0"],
         ["pay", "(emulated)", "1"],
     ]
-    assert line_with(lines, "pay").split()[-2:] == ["1", "0.1"]
-    assert line_with(lines, "USD per 1,000 operations is an estimate")
+    assert line_with(lines, "pay").split()[-2:] == ["1,000", "0.1"]
+    assert line_with(lines, "USD per million operations is an estimate")
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,9 @@ def test_waits_are_one_line(tmp_path):
     writer.write_rows(
         "waits", [{"wait_event": e, "repetition": 0, "samples": n, "share_ratio": share} for e, n, share in rows]
     )
-    assert "Sessions at work, seen 10 times: IO:DataFileRead 90%, running 10%." in lines_of(writer)
+    assert "Sessions within a statement or a transaction, seen 10 times: IO:DataFileRead 90%, running 10%." in lines_of(
+        writer
+    )
 
 
 def test_an_engine_that_says_nothing_has_no_table(tmp_path):

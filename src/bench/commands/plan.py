@@ -202,9 +202,11 @@ def _sum(cells: Sequence[tuple[RunConfig, Plan, Estimate]]) -> Spending:
 
 
 def _amount(spending: Spending) -> str:
+    from bench.costs import usd
+
     parts = [f"about {spending.seconds:,.0f} s"]
-    parts += [f"{spending.credits:.3g} credits"] if spending.credits is not None else []
-    parts += [f"{spending.usd:.3g} USD"] if spending.usd is not None else []
+    parts += [f"{usd(spending.credits)} credits"] if spending.credits is not None else []
+    parts += [f"{usd(spending.usd)} USD"] if spending.usd is not None else []
     return ", ".join(parts)
 
 

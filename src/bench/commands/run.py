@@ -51,7 +51,7 @@ def conclude(results: Run | Sweep, shell: Shell) -> int:
 
     from bench.report import show
     from bench.report.html import PAGE_NAME
-    from bench.results import Run
+    from bench.results import STEPS_FOLDER, Run
 
     show(results, Console())
     sys.stdout.flush()
@@ -68,7 +68,8 @@ def conclude(results: Run | Sweep, shell: Shell) -> int:
         draw(results)
     if all(state == "done" for state in states):
         first = f"open {place}/{PAGE_NAME}, or " if drawn else ""
-        say(f"next: {first}{shell.command} query 'from summary' {place}")
+        steps_only = isinstance(results, Run) and not results.has("summary")
+        say(f"next: {first}{shell.command} query 'from summary' {place}{f'/{STEPS_FOLDER}' if steps_only else ''}")
         return 0
     missing = sum(state != "done" for state in states)
     what = "this run" if isinstance(results, Run) else f"{missing} of {len(states)} cells"

@@ -19,6 +19,8 @@ ENOUGH = 1_100
 """Arrivals of one step, at least: p99 needs a thousand that succeed."""
 LOWEST_RATIO = 1 / 32
 """Of the first rate: below it the search for one that meets the objective is given up."""
+DIGITS = 6
+"""Of a rate that is tried: enough to tell rates apart, and short to read."""
 GROWTH = 2.0
 """From one rate to the next until one meets the objective and a higher one does not."""
 
@@ -162,7 +164,7 @@ class FindMax(ByTheClock):
         if self._narrow(best, missed):
             return best
         if missed is not None:
-            return float((best * missed) ** 0.5)
+            return float(f"{(best * missed) ** 0.5:.{DIGITS}g}")
         return min(best * GROWTH, self.to_rate_per_s or best * GROWTH)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bench.costs import run_notes
@@ -10,19 +10,20 @@ from bench.report.folded import warning
 from bench.report.page import Grid, Page
 from bench.report.search import search_grids, search_lines
 from bench.report.server import server_grids, server_notes
-from bench.report.texts import EMULATED, NULL, Row, emulated, measure_of, ms, number, of, short, usd
-from bench.results import Run
+from bench.report.texts import EMULATED, NULL, Row, emulated, measure_of, ms, number, of, short, usd, usd_per_million
+from bench.results import STEPS_FOLDER, Run
 
 NULL_NOTE = (
     f"{NULL}: too few samples; a percentile needs ten in its tail: p50 20, p90 100, p95 200, p99 1,000 "
     "successful attempts. A longer run (load.duration_s) gives them."
 )
-CLOSED_NOTE = (
-    "Times are service times, from the start of an operation to its end. The load is a closed loop: "
-    "a slow answer delays the next question, so no time spent waiting for a turn is in them. "
-    "Operations are dealt from one deck by their weights, so the rate of each is its share of that of all."
-)
-OPEN_NOTE = "Times are response times, from the moment an operation was due to its end."
+TIME_NOTES = {
+    "response_time": "Times{} are response times, from the moment an operation was due to its end.",
+    "service_time": "Times{} are service times, from the start of an operation to its end. In a closed loop a slow "
+    "answer delays the next question, so no time spent waiting for a turn is in them. Operations are dealt from one "
+    "deck by their weights, so the rate of each is its share of that of all.",
+}
+"""By the kind of time; whose they are stands in the gap, where there are both kinds."""
 SHOWN_ERRORS = 3
 
 
@@ -32,9 +33,20 @@ def run_page(run: Run) -> Page:
     key = run.key
     return Page(
         title=f"{key.backend} · {key.dataset} · {key.workload} · {key.load}" + (EMULATED if run.emulated else ""),
-        lines=(*_standing(run), *_nothing(rows), *_load(run), *search_lines(run), *_arrivals(run, rows), _answers(run)),
+        lines=(
+            *_standing(run),
+            *_nothing(run, rows),
+            *_load(run),
+            *search_lines(run),
+            *_arrivals(run, rows),
+            _answers(run),
+        ),
         grids=(*_streams(run, rows), *search_grids(run), *server_grids(run, rows)),
-        notes=tuple(dict.fromkeys([*notes(rows), *run_notes(run), *server_notes(run), *_errors(run), *_warnings(run)])),
+        notes=tuple(
+            dict.fromkeys(
+                [*notes(rows, streams_of([run])), *run_notes(run), *server_notes(run), *_errors(run), *_warnings(run)]
+            )
+        ),
     )
 
 
@@ -46,8 +58,12 @@ def _standing(run: Run) -> list[str]:
     return [] if run.status == "done" else [f"The run is {run.status}; it came to stage {run.stage}.", *errors]
 
 
-def _nothing(rows: Sequence[Row]) -> list[str]:
-    return [] if rows else ["Nothing was measured: there is no summary."]
+def _nothing(run: Run, rows: Sequence[Row]) -> list[str]:
+    if rows:
+        return []
+    if run.manifest.get("search"):
+        return [f"No rate is concluded, so there is no summary of one; each step has its own in {STEPS_FOLDER}/."]
+    return ["Nothing was measured: there is no summary."]
 
 
 def _load(run: Run) -> list[str]:
@@ -121,7 +137,7 @@ def _operations(rows: Sequence[Row]) -> Grid:
     if open_loop:
         columns |= {name: [f"{row[name]:,}" for row in rows] for name in ("late", "dropped")}
     if priced:
-        columns["USD per 1,000"] = [usd(row["usd_per_1000_operations"]) for row in rows]
+        columns["USD per million"] = [usd_per_million(row["usd_per_1000_operations"]) for row in rows]
         columns["USD per run"] = [usd(row["usd_per_run"]) for row in rows]
     lines = tuple(zip(*columns.values(), strict=True))
     return Grid(header=tuple(columns), rows=lines if repeated or len(rows) == 1 else (*lines, _total(rows, columns)))
@@ -134,13 +150,45 @@ def _total(rows: Sequence[Row], header: Iterable[str]) -> tuple[str, ...]:
     return tuple(sums.get(name, "") for name in header)
 
 
-def notes(rows: Sequence[Row]) -> list[str]:
-    """What a reader of these summaries has to know."""
+def streams_of(runs: Iterable[Run]) -> dict[tuple[str, str], str]:
+    """The stream that asked an operation, by run and operation; those of other loads are left out."""
+    return {
+        (run.key.run_id, operation): stream["name"]
+        for run in runs
+        for stream in run.manifest.get("streams") or ()
+        for operation in stream["operations"]
+    }
+
+
+def time_notes(found: Iterable[tuple[str, str]]) -> list[str]:
+    """What kind of times are shown, and whose they are where there are both kinds.
+
+    Args:
+        found: The kind, `response_time` or `service_time`, and whose times they are, such as "the stream reads".
+    """
+    owners: dict[str, dict[str, None]] = {}
+    for kind, owner in found:
+        owners.setdefault(kind, {})[owner] = None
+    return [
+        note.format(f" of {' and '.join(owners[kind])}" if len(owners) > 1 else "")
+        for kind, note in TIME_NOTES.items()
+        if kind in owners
+    ]
+
+
+def notes(rows: Sequence[Row], streams: Mapping[tuple[str, str], str]) -> list[str]:
+    """What a reader of these summaries has to know.
+
+    Args:
+        rows: The summaries.
+        streams: From `streams_of`.
+    """
     if not rows:
         return []
     measures = [measure_of([row]) if row["response_time_max_ns"] or row["count"] else measure_of(rows) for row in rows]
-    kinds = {"response_time": OPEN_NOTE, "service_time": CLOSED_NOTE}
-    found = [note for measure, note in kinds.items() if measure in measures]
+    named = [streams.get((row["run_id"], row["operation"])) for row in rows]
+    owners = [f"the stream {name}" if name else f"load={row['load']}" for row, name in zip(rows, named, strict=True)]
+    found = time_notes(zip(measures, owners, strict=True))
     if any(
         row[f"{measure}_{name}_ns"] is None
         for row, measure in zip(rows, measures, strict=True)
@@ -151,7 +199,7 @@ def notes(rows: Sequence[Row]) -> list[str]:
         concerned = [_place(row) for row in rows if doubt in row["warnings"]]
         found.append(warning(doubt, concerned, map(_place, rows)))
     if any(row["usd_per_1000_operations"] is not None for row in rows):
-        found.append("USD per 1,000 operations is an estimate from the price list and the measured rates.")
+        found.append("USD per million operations is an estimate from the price list and the measured rates.")
     return found
 
 

@@ -25,6 +25,8 @@ def server_grids(run: Run, summary: Sequence[Row]) -> list[Grid]:
     if counted := counted_rows(run):
         grids.append(_counted_grid(counted, service))
     if queries := query_rows(run):
+        order = list(service)
+        queries.sort(key=lambda row: order.index(row["operation"]) if row["operation"] in service else len(order))
         grids.append(_queries_grid(queries, service))
     return grids
 
@@ -51,8 +53,14 @@ def server_notes(run: Run) -> list[str]:
     if waits:
         shares = ", ".join(f"{row['wait_event']} {row['share_ratio']:.0%}" for row in waits[:SHOWN_WAITS])
         looks = sum(row["samples"] for row in waits)
-        notes.append(f"Sessions at work, seen {of(looks, 'time')}: {shares}.")
+        notes.append(f"Sessions within a statement or a transaction, seen {of(looks, 'time')}: {shares}.{_idle(waits)}")
     return notes
+
+
+def _idle(waits: Sequence[Row]) -> str:
+    if not any("client" in row["wait_event"].lower() for row in waits[:SHOWN_WAITS]):
+        return ""
+    return " One that waits for its client has a transaction open and was sent nothing yet."
 
 
 def counted_rows(run: Run) -> list[Row]:

@@ -7,8 +7,8 @@ from statistics import median
 
 from bench.costs import sweep_notes
 from bench.report.page import Grid, Page
-from bench.report.run import notes
-from bench.report.texts import Row, emulated, measure_of, ms, number, of, short, usd
+from bench.report.run import notes, streams_of
+from bench.report.texts import Row, emulated, measure_of, ms, number, of, short, usd_per_million
 from bench.results import CellState, Sweep
 
 REPEATED = "Each value is the median over up to {} repetitions, with the least and the greatest of them in brackets."
@@ -29,7 +29,7 @@ def sweep_page(sweep: Sweep) -> Page:
         notes=(
             *([REPEATED.format(repetitions)] if repetitions > 1 else []),
             *(_message(cell, state) for cell, state in states.items() if state.message),
-            *notes(rows),
+            *notes(rows, streams_of(sweep.runs.values())),
             *sweep_notes(sweep),
             *(f"Warning: {text}" for text in sweep.unreadable),
         ),
@@ -64,23 +64,23 @@ def _side_by_side(rows: Sequence[Row], differences: Mapping[str, str]) -> list[G
 
 
 def _group(title: str, rows: Sequence[Row], differences: Mapping[str, str]) -> Grid:
-    measure = measure_of(rows)
     labels = _labels(rows, differences)
     priced = any(row["usd_per_1000_operations"] is not None for row in rows)
     by_place: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         by_place.setdefault((row["operation"], row["cell"]), []).append(row)
-    units = ("p50 ms", "per s", *(["USD per 1,000"] if priced else []))
+    units = ("p50 ms", "per s", *(["USD per million"] if priced else []))
     header = ["operation"] + [f"{label} {unit}" for label in labels.values() for unit in units]
     lines = []
     for operation in dict.fromkeys(row["operation"] for row in rows):
         line = [operation]
+        measure = measure_of([row for row in rows if row["operation"] == operation])
         for cell in labels:
             members = by_place.get((operation, cell), [])
             line.append(_middle([row[f"{measure}_p50_ns"] for row in members], ms))
             line.append(_middle([row["throughput_per_s"] for row in members], number))
             if priced:
-                line.append(_middle([row["usd_per_1000_operations"] for row in members], usd))
+                line.append(_middle([row["usd_per_1000_operations"] for row in members], usd_per_million))
         lines.append(tuple(line))
     return Grid(title=title, header=tuple(header), rows=tuple(lines))
 

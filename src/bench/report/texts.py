@@ -6,10 +6,15 @@ import re
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from bench import costs
+from bench.compare import reasons
+
 NULL = "–"
 EMULATED = " (emulated)"
 NS_PER_MS = 1_000_000
 SHOWN_CHARACTERS = 200
+FARTHEST = 100.0
+"""An interval that reaches beyond it on one side, and below its inverse on the other, tells nothing more than that."""
 
 Row: TypeAlias = dict[str, Any]
 """One row of a published table."""
@@ -51,6 +56,19 @@ def number(value: float | None) -> str:
     return f"{value:.3f}"
 
 
+def ratio(value: float | None) -> str:
+    """A ratio to three digits that mean something."""
+    return NULL if value is None else reasons.ratio(value)
+
+
+def bounds(low: float | None, high: float | None) -> tuple[str, str]:
+    """The bounds of a ratio; of an interval that spans more than `FARTHEST` either way only that it does."""
+    if low is None or high is None or high <= low * FARTHEST**2:
+        return ratio(low), ratio(high)
+    lowest, highest = f"<{1 / FARTHEST:g}", f">{FARTHEST:g}"
+    return lowest if low < 1 / FARTHEST else ratio(low), highest if high > FARTHEST else ratio(high)
+
+
 def ms(value_ns: float | None) -> str:
     """Nanoseconds as milliseconds."""
     return number(None if value_ns is None else value_ns / NS_PER_MS)
@@ -58,4 +76,9 @@ def ms(value_ns: float | None) -> str:
 
 def usd(value: float | None) -> str:
     """An amount of money, to three digits."""
-    return NULL if value is None else f"{value:.3g}"
+    return NULL if value is None else costs.usd(value)
+
+
+def usd_per_million(usd_per_1000: float | None) -> str:
+    """What 1,000 operations cost as what a million do: an amount that can be read."""
+    return usd(None if usd_per_1000 is None else 1_000 * usd_per_1000)

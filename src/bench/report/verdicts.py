@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.compare import Outcome
-from bench.compare.reasons import ratio, shown
+from bench.compare.reasons import shown
 from bench.report.folded import few
 from bench.report.page import Grid, Page
-from bench.report.texts import EMULATED, NULL, ms, number, of
+from bench.report.texts import EMULATED, NULL, bounds, ms, number, of, ratio
 from bench.report.why import why
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ def _table(name: str, verdicts: Sequence[Verdict], *, several: bool) -> Grid:
             each.operation,
             each.measure,
             each.verdict.value,
-            _ratio(each.ratio),
-            _interval(each.low, each.high),
+            ratio(each.ratio),
+            interval(each.low, each.high),
             _value(each, each.baseline_value),
             _value(each, each.candidate_value),
             _percent(each.superiority_ratio),
@@ -128,8 +128,8 @@ def _overall(overall: Sequence[Overall]) -> list[Grid]:
             each.candidate,
             each.measure,
             each.verdict.value,
-            _ratio(each.ratio),
-            _interval(each.low, each.high),
+            ratio(each.ratio),
+            interval(each.low, each.high),
         )
         for each in overall
     )
@@ -165,12 +165,9 @@ def _labelled(comparison: Comparison) -> bool:
     return len({each.cell for each in comparison.verdicts}) > 1
 
 
-def _ratio(value: float | None) -> str:
-    return NULL if value is None else ratio(value)
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return NULL if low is None or high is None else shown(low, high)
+def interval(low: float | None, high: float | None) -> str:
+    """The bounds of a ratio."""
+    return NULL if low is None or high is None else " to ".join(bounds(low, high))
 
 
 def _value(verdict: Verdict, value: float | None) -> str:

@@ -65,22 +65,32 @@ def _nothing(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> str:
 
 def _document(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> Document:
     from bench.report.html.answer import answer, by_operation, caveats
+    from bench.report.html.cells import by_stream
     from bench.report.html.document import Document
     from bench.report.html.judged import comparisons
+    from bench.report.html.money import costs_in_brief
 
-    compared = comparisons(cells)
+    compared, parts = comparisons(cells), by_stream(cells)
+    told, answers = answer(cells, parts, compared)
     others = tuple(text for result in results if isinstance(result, Sweep) for text in result.unreadable)
     return Document(
         title=_title(results, cells),
-        answer=answer(cells, compared),
-        details=tuple(by_operation(compared)),
+        answer=told,
+        answers=answers,
+        details=(*by_operation(compared), *costs_in_brief(cells)),
         caveats=(*caveats(cells), *others),
         facts=_facts(results, cells),
-        sections=tuple(_sections(cells, compared, others)),
+        sections=tuple(_sections(results, cells, parts, compared, others)),
     )
 
 
-def _sections(cells: Sequence[Cell], compared: Mapping[str, Comparison], others: Sequence[str]) -> Iterator[Section]:
+def _sections(
+    results: Sequence[Run | Sweep],
+    cells: Sequence[Cell],
+    parts: Sequence[Cell],
+    compared: Mapping[str, Comparison],
+    others: Sequence[str],
+) -> Iterator[Section]:
     """In the order in which a reader asks; those without data are left out."""
     from bench.report.html import (
         doubts,
@@ -101,11 +111,11 @@ def _sections(cells: Sequence[Cell], compared: Mapping[str, Comparison], others:
         verdicts_section(compared),
         load_curve.load_curve_section(cells),
         scaling.scaling_section(cells),
-        figures.results_section(cells),
-        money.money_section(cells),
-        spread.spread_section(cells),
-        over_time.over_time_section(cells),
-        engine.engine_section(cells),
+        figures.results_section(parts),
+        money.money_section(cells, results),
+        spread.spread_section(parts),
+        over_time.over_time_section(parts),
+        engine.engine_section(parts),
         doubts.doubts_section(cells, compared, others),
         figures.cells_section(cells),
         plans.plans_section(cells),
@@ -131,15 +141,27 @@ def _facts(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> dict[str, s
     hosts = [run.manifest.get("host", {}) for run in runs]
     machines = dict.fromkeys(map(_machine, filter(None, hosts)))
     loads = dict.fromkeys(str(run.manifest.get("load_description", "")) for run in runs)
-    repetitions = max(len(cell.states) for cell in cells)
     facts = {
         "Started": f"{started[0][:16].replace('T', ' ')} UTC" if started and started[0] else "",
         "Machine": "; ".join(machines),
         "Load": "; ".join(filter(None, loads)) if len(loads) <= 3 else of(len(loads), "different load"),
-        "Cells": of(len(cells), "cell") + (f", {of(repetitions, 'repetition')} each" if repetitions > 1 else ""),
+        "Cells": _counted(cells),
         "Directories": ", ".join(place(result.directory) for result in results),
     }
     return {name: text for name, text in facts.items() if text}
+
+
+def _counted(cells: Sequence[Cell]) -> str:
+    """How many cells there are, and how often each was repeated."""
+    from bench.report.texts import of
+
+    times = [len(cell.states) for cell in cells]
+    if max(times) == 1:
+        return of(len(cells), "cell")
+    if len(set(times)) == 1:
+        return f"{of(len(cells), 'cell')}, {of(times[0], 'repetition')} each"
+    told = [f"{times.count(each)} run {f'{each} times' if each > 1 else 'once'}" for each in sorted(set(times))]
+    return f"{of(len(cells), 'cell')}: {', '.join(told)}"
 
 
 def _machine(host: Mapping[str, Any]) -> str:

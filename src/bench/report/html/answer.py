@@ -6,27 +6,53 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bench.compare import Comparison, Outcome, Overall
 from bench.report.html import load_curve, scaling, verdicts
-from bench.report.html.cells import Cell, measure, middle
+from bench.report.html.cells import Cell
 from bench.report.html.doubts import doubted
 from bench.report.texts import ms, number, of
 
-CLAUSES = 2
-"""So many candidates or curves are named; a sentence with more is not read."""
+NAMED = 4
+"""So many answers are listed; of more, the others are counted."""
 
 
-def answer(cells: Sequence[Cell], comparisons: Mapping[str, Comparison]) -> str:
-    """What the page says, in one sentence."""
+def answer(
+    cells: Sequence[Cell], parts: Sequence[Cell], comparisons: Mapping[str, Comparison]
+) -> tuple[str, tuple[str, ...]]:
+    """What the page says: one sentence, and where it has several answers a list of them.
+
+    Args:
+        cells: Of the report.
+        parts: The same by stream.
+        comparisons: Between the cells.
+    """
     measured = [cell for cell in cells if cell.rows or cell.tallies]
     found = list(_compared(comparisons)) or list(_searched(measured)) or list(_varied(measured))
+    if len(found) > 1:
+        named = tuple(f"{clause.rstrip('.')}." for clause in found[:NAMED])
+        more = (f"{len(found) - NAMED} more below.",) if len(found) > NAMED else ()
+        return f"{_counted(comparisons) or of(len(found), 'answer')}.", (*named, *more)
     if found:
-        rest = len(found) - CLAUSES
-        more = f"; {rest} more below" if rest > 0 else ""
-        text = "; ".join(clause.rstrip(".") for clause in found[:CLAUSES]) + more
+        text = found[0].rstrip(".")
     elif len(measured) == 1:
-        text = _single(measured[0])
+        text = _single(measured[0], [part for part in parts if part.rows])
     else:
         text = _several(measured) if measured else f"Nothing was measured in {of(len(cells), 'cell')}"
-    return f"{text}."
+    return f"{text}.", ()
+
+
+def _counted(comparisons: Mapping[str, Comparison]) -> str:
+    """How many comparisons came out which way; empty where nothing was compared."""
+    found = [
+        (f"{side.name} against {comparison.baseline.name}", _first(mine).verdict)
+        for comparison in comparisons.values()
+        for side in comparison.candidates
+        if (mine := [each for each in comparison.overall if each.candidate == side.name])
+    ]
+    said = [verdict for _, verdict in found]
+    counts = ", ".join(f"{said.count(each)} {each}" for each in Outcome if each in said)
+    sides = {pair for pair, _ in found}
+    if not found or len(sides) > 1:
+        return f"Of {of(len(found), 'comparison')}: {counts}" if found else ""
+    return f"{sides.pop()} on {of(len(found), 'question')}: {counts}"
 
 
 def caveats(cells: Sequence[Cell]) -> Iterator[str]:
@@ -87,21 +113,23 @@ def _varied(cells: Sequence[Cell]) -> Iterator[str]:
             yield scaling.sentence(each)
 
 
-def _single(cell: Cell) -> str:
-    kind = measure(cell.rows)
-    middles = [
-        value
-        for value in (middle([row[f"{kind}_p50_ns"] for row in cell.of(name)]) for name in cell.operations)
-        if value is not None
-    ]
-    spread = f", with a median {kind.replace('_', ' ')} of {_between(middles)} ms" if middles else ""
-    rate = number(cell.total("goodput_per_s"))
+def _single(cell: Cell, parts: Sequence[Cell]) -> str:
     dataset, workload = cell.question
-    if not cell.rows:
+    if not parts:
         told = "did not come to a summary; what it measured until then stands below"
         return f"{cell.label} on {workload} and {dataset} {told}"
     operations = of(len(cell.operations), "operation")
-    return f"{cell.label} answered {operations} of {workload} on {dataset} {rate} times per s{spread}"
+    said = [f"{f'of the stream {part.stream} ' if part.stream else ''}{_rate(part)}" for part in parts]
+    return f"{cell.label} answered {operations} of {workload} on {dataset}{',' if parts[0].stream else ''} " + (
+        f"{', '.join(said[:-1])}, and {said[-1]}" if len(said) > 1 else said[0]
+    )
+
+
+def _rate(part: Cell) -> str:
+    kind = part.measure
+    middles = [value for value in (part.value(name, f"{kind}_p50_ns") for name in part.operations) if value is not None]
+    spread = f" with a median {kind.replace('_', ' ')} of {_between(middles)} ms" if middles else ""
+    return f"{number(part.total('goodput_per_s'))} times per s{spread}"
 
 
 def _between(values: Sequence[float]) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.report.html.tally import Tally, tally
-from bench.report.texts import EMULATED, Row
+from bench.report.texts import EMULATED, Row, number
 from bench.results import CellState, Run, Sweep, open_run
 
 UNNAMED = ("name", "_target_")
@@ -32,6 +32,8 @@ class Cell:
     """Of the summaries of all repetitions."""
     tallies: tuple[Tally, ...]
     """One for each run that has samples."""
+    stream: str = ""
+    """Which of several loads at once this part of a cell is of; empty for a whole cell."""
 
     @property
     def first(self) -> Run | None:
@@ -39,9 +41,25 @@ class Cell:
         return self.runs[0] if self.runs else None
 
     @property
-    def question(self) -> tuple[str, str]:
-        """Dataset and workload: cells in which they differ are not drawn into one chart."""
-        return (self.first.key.dataset, self.first.key.workload) if self.first else ("", "")
+    def title(self) -> str:
+        """Its label, with its stream where it is a part of a cell."""
+        return f"{self.label} · {self.stream}" if self.stream else self.label
+
+    @property
+    def named(self) -> str:
+        """Its label, with its workload where that does not say it already."""
+        workload = self.question[1]
+        return (
+            self.label
+            if not workload or workload in self.label.removesuffix(EMULATED).split(" · ")
+            else f"{self.label} on {workload}"
+        )
+
+    @property
+    def question(self) -> tuple[str, ...]:
+        """Dataset, workload and stream: cells in which they differ are not drawn into one chart."""
+        names = (self.first.key.dataset, self.first.key.workload) if self.first else ("", "")
+        return (*names, f"stream {self.stream}") if self.stream else names
 
     @property
     def status(self) -> str:
@@ -56,6 +74,11 @@ class Cell:
         if not self.rows:
             return bool(self.first and self.first.manifest.get("open_loop"))
         return measure(self.rows) == "response_time"
+
+    @property
+    def emulated(self) -> bool:
+        """An emulator answered, in one of its repetitions at least."""
+        return any(run.emulated for run in self.runs)
 
     @property
     def measure(self) -> str:
@@ -163,15 +186,58 @@ def _cell(found: _Found, label: str) -> Cell:
     )
 
 
+def by_stream(cells: Sequence[Cell]) -> tuple[Cell, ...]:
+    """The cells; in place of one with several loads at once a part for each of them, whose times are of one kind.
+
+    Raises:
+        ResultError: A file of the samples is not whole.
+    """
+    return tuple(part for cell in cells for part in _parts(cell))
+
+
+def _parts(cell: Cell) -> Iterator[Cell]:
+    streams = cell.first.manifest.get("streams") if cell.first else None
+    if not streams:
+        yield cell
+        return
+    on_schedule = {each["name"] for each in cell.config("load.streams") or () if each.get("rate_per_s") is not None}
+    for stream in streams:
+        names = stream["operations"]
+        rows = tuple(row for row in cell.rows if row["operation"] in names)
+        by_clock = measure(rows) == "response_time" if rows else stream["name"] in on_schedule
+        operations = [name for name in cell.operations or sorted(names) if name in names]
+        counted = (tally(run, operations, operations if by_clock else ()) for run in cell.runs)
+        tallies = tuple(each for each in counted if each)
+        if rows or tallies:
+            yield replace(cell, stream=stream["name"], rows=rows, tallies=tallies)
+
+
 def _tally(run: Run, rows: Sequence[Row]) -> Tally | None:
-    """Of a search: of the step that its summary is of, or else of the last."""
-    search = run.manifest.get("search")
-    if search:
-        best = [step for step in search["steps"] if step["rate_per_s"] == search["rate_per_s"]]
-        run = open_run(run.directory / (best or search["steps"])[-1]["directory"])
+    """Of a search: of the step that is shown."""
+    step = shown_step(run)
+    if step:
+        run = open_run(run.directory / step["directory"])
     arriving = [row["operation"] for row in rows if measure([row]) == "response_time"]
     operations = list(dict.fromkeys(row["operation"] for row in rows)) or asked(run)
     return tally(run, operations, arriving if rows else operations if run.manifest.get("open_loop") else ())
+
+
+def shown_step(run: Run) -> Mapping[str, Any] | None:
+    """Of a search: the last step at the rate that was found, or else at the highest that met the objective once."""
+    search = run.manifest.get("search")
+    if not search:
+        return None
+    rate = search["rate_per_s"] or search.get("met_per_s")
+    best: list[Mapping[str, Any]] = [step for step in search["steps"] if step["rate_per_s"] == rate]
+    return (best or search["steps"])[-1]
+
+
+def steps_told(cells: Sequence[Cell]) -> Iterator[str]:
+    """Of searches: which of their steps is drawn."""
+    for cell in cells:
+        step = shown_step(cell.first) if cell.first else None
+        if step:
+            yield f"{cell.label}: drawn is {step['directory']}, at {number(step['rate_per_s'])} arrivals per s."
 
 
 def asked(run: Run) -> list[str]:
@@ -223,9 +289,9 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return found
 
 
-def blocks(cells: Sequence[Cell]) -> dict[tuple[str, str], list[Cell]]:
-    """The cells that have something measured, by dataset and workload."""
-    found: dict[tuple[str, str], list[Cell]] = {}
+def blocks(cells: Sequence[Cell]) -> dict[tuple[str, ...], list[Cell]]:
+    """The cells that have something measured, by dataset, workload and stream."""
+    found: dict[tuple[str, ...], list[Cell]] = {}
     for cell in cells:
         if cell.rows or cell.tallies:
             found.setdefault(cell.question, []).append(cell)

@@ -112,6 +112,8 @@ class Document:
     title: str
     answer: str
     """The answer, in one sentence."""
+    answers: tuple[str, ...]
+    """The answers to single questions, where there are several: sentences."""
     details: tuple[str, ...]
     """What the answer leaves out for brevity."""
     caveats: tuple[str, ...]

@@ -99,18 +99,20 @@ def _of_manifests(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _errors(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str, str]]:
-    """The kinds of errors of the load, each with its first message."""
+    """The kinds of errors of the load, each with its first message; what says the same is one row."""
+    counts: dict[tuple[str, str, str], int] = {}
+    labels: dict[tuple[str, str, str], dict[str, None]] = {}
     for cell in cells:
         for run in cell.runs:
             for kind in run.manifest.get("operation_errors", [])[:MAX_NAMED]:
                 state = f" {kind['sqlstate']}" if kind.get("sqlstate") else ""
-                said = "".join(f": {short(text)}" for text in kind.get("messages", [])[:1])
-                yield (
-                    f"{kind.get('count'):,} × {kind.get('error_class')}{state}",
-                    cell.label,
-                    str(kind.get("operation")),
-                    said[2:],
-                )
+                said = "".join(map(short, kind.get("messages", [])[:1]))
+                key = (f"{kind.get('error_class')}{state}", str(kind.get("operation")), said)
+                counts[key] = counts.get(key, 0) + int(kind.get("count") or 0)
+                labels.setdefault(key, {})[cell.label] = None
+    for key, count in counts.items():
+        name, operation, said = key
+        yield f"{count:,} × {name}", _named(list(labels[key])), operation, said
 
 
 def _named(names: Sequence[str]) -> str:

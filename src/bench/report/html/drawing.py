@@ -62,9 +62,9 @@ def shape(labels: Sequence[str], places: Sequence[int]) -> Spec:
     return category("c", labels, [SHAPES[place % len(SHAPES)] for place in places])
 
 
-def names(field: str, *, limit: int) -> Spec:
-    """One line for each text, in the order of the rows; longer texts are cut at `limit` pixels."""
-    axis = {"labelLimit": limit, "ticks": False, "domain": False}
+def names(field: str) -> Spec:
+    """One line for each text, in the order of the rows, none left out; the page cuts those that are too long for it."""
+    axis = {"labelOverlap": False, "labelPadding": 8, "ticks": False, "domain": False}
     return {"field": field, "type": "nominal", "title": None, "sort": None, "axis": axis}
 
 

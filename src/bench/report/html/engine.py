@@ -13,7 +13,8 @@ from bench.report.server import counted_rows, query_rows, server_notes
 from bench.report.texts import NULL, Row, ms, of
 from bench.results import Run
 
-PARTS = ("queued", "compile", "execute", "blocked", "network and client")
+REST = "commit, network and client"
+PARTS = ("queued", "compile", "execute", "blocked", REST)
 HISTORY = {"queued": "queued", "compile": "compilation", "execute": "execution", "blocked": "blocked"}
 """The parts, and what the engine's history calls them."""
 COLOUR_PLACES = (3, 5, 0, 1, 6)
@@ -26,6 +27,7 @@ class Split:
     """The mean service time of one operation, in parts; ns."""
 
     cell: str
+    emulated: bool
     operation: str
     parts_ns: dict[str, float]
     service_ns: float
@@ -40,30 +42,57 @@ def engine_section(cells: Sequence[Cell]) -> Section | None:
     """One chart and one table per dataset and workload; None where no engine says anything."""
     found: list[Legend | Chart | Table] = []
     for name, group in blocks(cells).items():
-        splits = [split for cell in group for split in _splits(cell)]
+        order = list(dict.fromkeys(operation for cell in group for operation in cell.operations))
+        splits = sorted(
+            (split for cell in group for split in _splits(cell)), key=lambda split: order.index(split.operation)
+        )
         if splits:
             title = " · ".join(name)
-            found += [_chart(title, splits[:MAX_BARS]), _table(title, splits)]
+            drawn = [split for split in splits if not split.emulated]
+            found += [Legend(entries=_legend(drawn)), _chart(title, drawn[:MAX_BARS])] if drawn else []
+            found.append(_table(title, splits))
     if not found:
         return None
-    notes = dict.fromkeys(note for cell in cells for run in cell.runs[:1] for note in server_notes(run))
-    return Section(
-        name="server",
-        title="What the server says",
-        lines=(
-            "Mean service time, split by what the engine reports of itself. What it does not report (network, driver, "
-            "transfer of the result, commit) is the rest up to what the client measured.",
-            *notes,
-        ),
-        blocks=(Legend(entries=_legend(cells)), *found),
+    lines = (
+        "Mean service time, split by what the engine reports of itself. The rest, up to what the client measured, is "
+        "what it does not report: network, driver, transfer of the result, and of an operation that changes data the "
+        "commit, which is the engine's work too.",
+        *_cautions(cells),
+        *_notes(cells),
     )
+    return Section(name="server", title="What the server says", lines=lines, blocks=tuple(found))
 
 
-def _legend(cells: Sequence[Cell]) -> tuple[tuple[str, int], ...]:
+def _cautions(cells: Sequence[Cell]) -> Iterator[str]:
+    """What of the cells is not drawn, and why."""
+    telling = {cell.label: cell.emulated for cell in cells if any(_splits(cell))}
+    emulated = [label for label, from_emulator in telling.items() if from_emulator]
+    if emulated:
+        yield (
+            f"{', '.join(emulated)}: an emulator answered, so its times mean nothing and are not drawn, only listed; "
+            "it neither queues nor compiles, so those parts are 0."
+        )
+    silent = list(dict.fromkeys(cell.label for cell in cells if cell.rows and cell.label not in telling))
+    if silent:
+        yield f"{', '.join(silent)}: the engine counts no times of its own, so nothing of it stands here."
+
+
+def _notes(cells: Sequence[Cell]) -> Iterator[str]:
+    """What is said of single cells, with their names where there are several."""
+    told: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        for note in dict.fromkeys(note for run in cell.runs[:1] for note in server_notes(run)):
+            told.setdefault(note, {})[cell.named] = None
+    everywhere = {cell.named for cell in cells}
+    for note, names in told.items():
+        yield note if set(names) == everywhere else f"{', '.join(names)}: {note}"
+
+
+def _legend(splits: Sequence[Split]) -> tuple[tuple[str, int], ...]:
     """The parts that occur."""
-    told = {name for cell in cells for split in _splits(cell) for name, value in split.parts_ns.items() if value}
+    told = {name for split in splits for name, value in split.parts_ns.items() if value}
     entries = zip(PARTS, COLOUR_PLACES, strict=True)
-    return tuple((name, place) for name, place in entries if name in told or name == PARTS[-1])
+    return tuple((name, place) for name, place in entries if name in told or name == REST)
 
 
 def _splits(cell: Cell) -> Iterator[Split]:
@@ -79,7 +108,9 @@ def _splits(cell: Cell) -> Iterator[Split]:
                 name: fmean(one.get(name, 0.0) for one in several)
                 for name in dict.fromkeys(k for one in several for k in one)
             }
-            yield Split(cell=cell.label, operation=operation, parts_ns=parts, service_ns=mean_ns)
+            yield Split(
+                cell=cell.label, emulated=cell.emulated, operation=operation, parts_ns=parts, service_ns=mean_ns
+            )
 
 
 def _told(run: Run) -> Iterator[tuple[str, dict[str, float]]]:
@@ -108,21 +139,23 @@ def _planned_ns(run: Run) -> dict[str, float]:
 
 
 def _chart(title: str, splits: Sequence[Split]) -> Chart:
-    bars = [bar for split in splits for bar in _bars(split)]
+    several = len({split.cell for split in splits}) > 1
+    bars = [bar for split in splits for bar in _bars(split, f" · {split.cell}" if several else "")]
     layer = drawing.layer(
         bars,
         {"type": "bar"},
         x=drawing.linear("x", "mean service time (ms)"),
         x2={"field": "z"},
-        y=drawing.names("n", limit=190) | {"scale": {"paddingInner": 0.3}},
+        y=drawing.names("n") | {"scale": {"paddingInner": 0.3}},
         color=drawing.category("p", PARTS, [drawing.COLOURS[place] for place in COLOUR_PLACES]),
         tooltip=drawing.tip(n="operation and cell", p="part", v=("ms", ",.4~r")),
     )
     most = max(splits, key=lambda split: split.rest_ns / split.service_ns)
     return Chart(
         title=f"Parts of the service time, {title}",
-        text=f"{of(len(splits), 'bar')}, one per operation and cell. The greatest part outside the engine is that of "
-        f"{most.operation} on {most.cell}: {most.rest_ns / most.service_ns:.0%} of {ms(most.service_ns)} ms.",
+        text=f"{of(len(splits), 'bar')}, one per operation and cell. The greatest part of a time that its engine does "
+        f"not report is that of {most.operation} on {most.cell}: {most.rest_ns / most.service_ns:.0%} of "
+        f"{ms(most.service_ns)} ms for {REST}.",
         spec=drawing.spec(
             [layer], height=len(splits) * BAR_PIXELS + 10, title=f"Parts of the mean service time of {title}"
         ),
@@ -130,21 +163,21 @@ def _chart(title: str, splits: Sequence[Split]) -> Chart:
     )
 
 
-def _bars(split: Split) -> Iterator[Spec]:
+def _bars(split: Split, cell: str) -> Iterator[Spec]:
     """The parts one after the other."""
     begin = 0.0
     for name in PARTS:
-        value = split.rest_ns if name == PARTS[-1] else split.parts_ns.get(name, 0.0)
+        value = split.rest_ns if name == REST else split.parts_ns.get(name, 0.0)
         if value:
             ends = {"x": drawing.milliseconds(begin), "z": drawing.milliseconds(begin + value)}
-            yield {"n": f"{split.operation} · {split.cell}", "p": name, "v": drawing.milliseconds(value), **ends}
+            yield {"n": f"{split.operation}{cell}", "p": name, "v": drawing.milliseconds(value), **ends}
         begin += value
 
 
 def _table(title: str, splits: Sequence[Split]) -> Table:
     shown = [name for name in PARTS[:-1] if any(name in split.parts_ns for split in splits)]
     names = ("operation", "cell")
-    times = (*shown, PARTS[-1], "service")
+    times = (*shown, REST, "service")
     columns = (
         *(Column(name=name, number=False) for name in names),
         *(Column(name=f"{name} ms") for name in times),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bench.compare import Comparison, compare
 from bench.report.html.cells import Cell
+from bench.report.texts import EMULATED
 
 
 def comparisons(cells: Sequence[Cell]) -> Mapping[str, Comparison]:
@@ -36,10 +37,17 @@ def _compared(group: Sequence[Cell]) -> Comparison:
 
 def _short(group: Sequence[Cell]) -> list[str]:
     """The labels without what all of them share."""
-    parts = [cell.label.split(" · ") for cell in group]
+    parts = [cell.label.removesuffix(EMULATED).split(" · ") for cell in group]
     shared = set.intersection(*map(set, parts))
-    texts = [" · ".join(part for part in each if part not in shared) for each in parts]
-    return texts if all(texts) and len(set(texts)) == len(texts) else [cell.label for cell in group]
+    texts = [
+        " · ".join(part for part in each if part not in shared) + (EMULATED if cell.emulated else "")
+        for each, cell in zip(parts, group, strict=True)
+    ]
+    return (
+        texts
+        if all(text.removesuffix(EMULATED) for text in texts) and len(set(texts)) == len(texts)
+        else [cell.label for cell in group]
+    )
 
 
 def _named(cell: Cell, *, twice: bool) -> str:

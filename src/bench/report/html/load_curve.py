@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,8 @@ class Point:
     p99_ms: float | None
     failed: bool = False
     """It missed the objective of a search."""
+    client_limited: bool = False
+    """The clients may have been the limit."""
 
     @property
     def power(self) -> float:
@@ -58,14 +60,23 @@ class Curve:
     objective_ms: float | None = None
 
     @property
-    def knee(self) -> Point:
-        """Where the next arrivals begin to cost more waiting than they bring throughput."""
-        return max(self.points, key=lambda point: point.power)
+    def held(self) -> tuple[Point, ...]:
+        """Those at rates that met the objective each time they were tried; without an objective, all."""
+        missed = {point.asked_per_s for point in self.points if point.failed}
+        return tuple(point for point in self.points if point.asked_per_s not in missed)
+
+    @property
+    def knee(self) -> Point | None:
+        """Where the next arrivals begin to cost more waiting than they bring throughput; None where no rate held."""
+        return max(self.held, key=lambda point: point.power, default=None)
 
     @property
     def bends(self) -> bool:
-        """The knee was passed, so it is one."""
-        return self.knee is not self.points[-1]
+        """The knee was passed, so it is one: beyond it there are rates, and none of them has more power."""
+        if self.knee is None:
+            return False
+        beyond = [point.power for point in self.points if point.asked_per_s > self.knee.asked_per_s]
+        return bool(beyond) and max(beyond) < self.knee.power
 
 
 def load_curve_section(cells: Sequence[Cell]) -> Section | None:
@@ -81,12 +92,20 @@ def load_curve_section(cells: Sequence[Cell]) -> Section | None:
         name="load-curve",
         title="Response time against throughput",
         lines=(
+            *_conclusions(cells),
             "Each point is one arrival rate of an open loop, all operations together. The knee is the rate with the "
             "greatest throughput per mean response time (Kleinrock's power): beyond it more arrivals buy more waiting "
             "than work done.",
         ),
         blocks=tuple(blocks),
     )
+
+
+def _conclusions(cells: Sequence[Cell]) -> Iterator[str]:
+    for cell in cells:
+        search = cell.first.manifest.get("search") if cell.first else None
+        if search:
+            yield f"{cell.label}: {search['reason']}."
 
 
 def curves_of(cells: Sequence[Cell]) -> list[Curve]:
@@ -101,7 +120,11 @@ def _searches(cells: Sequence[Cell]) -> Iterator[Curve]:
             continue
         steps = [(step, _step_tally(cell.first, step, cell)) for step in search["steps"]]
         points = [
-            _point(step["rate_per_s"], step["throughput_per_s"], counted.together(), failed=not step["met"])
+            replace(
+                _point(step["rate_per_s"], step["throughput_per_s"], counted.together()),
+                failed=not step["met"],
+                client_limited=bool(step.get("client_limited")),
+            )
             for step, counted in steps
             if counted and counted.times.sum()
         ]
@@ -136,7 +159,7 @@ def _of_cell(cell: Cell) -> Point:
     return _point(float(cell.config(RATE)), cell.total("goodput_per_s") or 0.0, together)
 
 
-def _point(asked_per_s: float, got_per_s: float, histogram: np.ndarray, *, failed: bool = False) -> Point:
+def _point(asked_per_s: float, got_per_s: float, histogram: np.ndarray) -> Point:
     p50, p99 = (percentile_ns(histogram, q) for q in (0.5, 0.99))
     mean_ns = float((histogram * centres_ns()).sum() / max(histogram.sum(), 1))
     return Point(
@@ -145,7 +168,6 @@ def _point(asked_per_s: float, got_per_s: float, histogram: np.ndarray, *, faile
         mean_ms=max(mean_ns / drawing.NS_PER_MS, 1e-6),
         p50_ms=None if p50 is None else p50 / drawing.NS_PER_MS,
         p99_ms=None if p99 is None else p99 / drawing.NS_PER_MS,
-        failed=failed,
     )
 
 
@@ -157,12 +179,12 @@ def _chart(curve: Curve) -> Chart:
     rows = [row for point in curve.points for row in _rows(point)]
     seen = [row["y"] for row in rows] + ([curve.objective_ms] if curve.objective_ms else [])
     seen.append(1.6 * max(seen))  # room for the rates above the highest point
-    x = drawing.linear("x", "operations ended per s")
+    x = drawing.linear("a", "arrivals asked per s")
     y = drawing.logarithmic("y", "response time (ms, logarithmic)", seen)
     colour = drawing.category("l", LINES, [drawing.COLOURS[0], drawing.COLOURS[1]])
     dash = drawing.category("l", LINES, [[1, 0], [6, 3]])
     tips = drawing.tip(
-        a=("asked per s", ",.4~r"), x=("got per s", ",.4~r"), l="percentile", y=("ms", ",.4~r"), s="note"
+        a=("asked per s", ",.4~r"), g=("got per s", ",.4~r"), l="percentile", y=("ms", ",.4~r"), s="note"
     )
     upper = _apart([row for row in rows if row["l"] == max(each["l"] for each in rows)])
     asked = {"field": "a", "type": "quantitative", "format": ",.3~r"}
@@ -200,8 +222,8 @@ def _rows(point: Point) -> Iterator[Spec]:
     note = NOTES[1] if point.failed else NOTES[0] if point.kept_up else NOTES[2]
     for name, value in zip(LINES, (point.p50_ms, point.p99_ms), strict=True):
         if value is not None:
-            x, y = drawing.rounded(point.got_per_s), drawing.rounded(value)
-            yield {"x": x, "y": y, "l": name, "a": point.asked_per_s, "s": note}
+            got, y = drawing.rounded(point.got_per_s), drawing.rounded(value)
+            yield {"a": drawing.rounded(point.asked_per_s, 6), "g": got, "y": y, "l": name, "s": note}
 
 
 def _objective(curve: Curve) -> list[Spec]:
@@ -212,18 +234,19 @@ def _objective(curve: Curve) -> list[Spec]:
 
 def _knee(curve: Curve) -> list[Spec]:
     """A line through it, where there is one."""
-    if not curve.bends:
+    knee = curve.knee
+    if knee is None or not curve.bends:
         return []
-    at_end = curve.knee.got_per_s > max(point.got_per_s for point in curve.points) / 2
-    return drawing.rule(curve.knee.got_per_s, "x", f"knee: {number(curve.knee.asked_per_s)}/s asked", at_end=at_end)
+    at_end = knee.asked_per_s > max(point.asked_per_s for point in curve.points) / 2
+    return drawing.rule(knee.asked_per_s, "x", f"knee: {number(knee.asked_per_s)}/s", at_end=at_end)
 
 
 def _apart(rows: Sequence[Spec]) -> list[Spec]:
     """Those whose labels do not run into each other."""
     kept: list[Spec] = []
-    gap = APART_RATIO * max(row["x"] for row in rows)
-    for row in sorted(rows, key=lambda row: -float(row["x"])):
-        if not kept or kept[-1]["x"] - row["x"] >= gap:
+    gap = APART_RATIO * max(row["a"] for row in rows)
+    for row in sorted(rows, key=lambda row: (-float(row["a"]), -float(row["y"]))):
+        if not kept or kept[-1]["a"] - row["a"] >= gap:
             kept.append(row)
     return kept
 
@@ -231,11 +254,14 @@ def _apart(rows: Sequence[Spec]) -> list[Spec]:
 def sentence(curve: Curve) -> str:
     """Where the knee lies, and from where on the system does not keep up."""
     knee, behind = curve.knee, [point for point in curve.points if not point.kept_up]
+    if knee is None:
+        return f"No rate of {curve.label} met the objective each time it was tried."
     p99 = f" with p99 {number(knee.p99_ms)} ms" if knee.p99_ms is not None else ""
     if curve.bends:
         told = f"The knee of {curve.label} lies at {number(knee.asked_per_s)} arrivals per s{p99}"
     else:
-        told = f"Up to {number(knee.asked_per_s)} arrivals per s{p99}, {curve.label} shows no knee"
+        most = max(curve.held, key=lambda point: point.asked_per_s)
+        told = f"Up to {number(most.asked_per_s)} arrivals per s, {curve.label} shows no knee"
     late = f"; from {number(behind[0].asked_per_s)} per s on less ends than arrives" if behind else ""
     return f"{told}{late}."
 
@@ -259,6 +285,8 @@ def _notes(curve: Curve, point: Point) -> Iterator[str]:
         yield "objective missed"
     if not point.kept_up:
         yield "does not keep up"
+    if point.client_limited:
+        yield "client at its limit"
 
 
 def _figures(point: Point) -> Iterator[Value]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.report.html import drawing
-from bench.report.html.cells import Cell
+from bench.report.html.cells import Cell, steps_told
 from bench.report.html.document import Block, Chart, Heading, Section, Spec
 from bench.report.html.tally import MAX_SLOTS, Tally, percentile_ns
 from bench.report.texts import number, of
@@ -28,10 +28,11 @@ def over_time_section(cells: Sequence[Cell]) -> Section | None:
     if not drawn:
         return None
     lines = [
-        "All operations of a cell together, second by second or in slots that make up at most "
-        f"{MAX_SLOTS} points. Grey is the warm-up, which counts in no table. A percentile is drawn where a slot has "
-        "ten times beyond it."
+        "All operations of a cell, or of one of its streams, together, second by second or in slots that make up at "
+        f"most {MAX_SLOTS} points. Grey is the warm-up, which counts in no table. A percentile is drawn where a "
+        "slot has ten times beyond it."
     ]
+    lines += steps_told(drawn)
     if any(len(cell.runs) > 1 for cell in drawn):
         lines.append(
             "Of a cell that was repeated, every repetition is a line of its own in the throughput; "
@@ -41,7 +42,7 @@ def over_time_section(cells: Sequence[Cell]) -> Section | None:
         lines.append(f"The first {MAX_CELLS} of {of(len(drawn), 'cell')} are drawn; intervals.parquet has them all.")
     blocks: list[Block] = []
     for cell in drawn[:MAX_CELLS]:
-        blocks += [Heading(title=cell.label), *_charts(cell)]
+        blocks += [Heading(title=cell.title), *_charts(cell)]
     return Section(name="over-time", title="Over time", lines=tuple(lines), blocks=tuple(blocks))
 
 
@@ -56,7 +57,7 @@ def _charts(cell: Cell) -> Iterator[Chart]:
 
 
 def _throughput(cell: Cell, rates: Sequence[Spec], marks: Sequence[Spec]) -> Chart:
-    failed = [row for row in rates if row["e"] and row["r"] == "0"]
+    failed = [row for row in rates if row["e"]]
     steady = [row["v"] for row in rates if row["x"] >= 0]
     x, level = _seconds(cell.tallies[0]), drawing.quantity("v")
     tips = drawing.tip(x=("s", ".4~r"), v=("per s", ",.4~r"), e=("failed per s", ",.3~r"), r="repetition")
@@ -72,12 +73,24 @@ def _throughput(cell: Cell, rates: Sequence[Spec], marks: Sequence[Spec]) -> Cha
         cross = {"type": "point", "shape": "cross", "filled": True, "size": 60, "fill": drawing.ALARM}
         layers.append(drawing.layer(failed, cross, x=x, y=drawing.quantity("e")))
     told = f"Between {number(min(steady))} and {number(max(steady))} operations per s. " if steady else ""
-    errors = f"Red crosses: attempts that failed, in {of(len(failed), 'slot')}." if failed else "No attempt failed."
     return Chart(
-        title=f"Throughput, {cell.label}",
-        text=told + errors,
-        spec=drawing.spec(layers, height=190, title=f"Throughput of {cell.label} over time") | WITH_ROOM,
+        title=f"Throughput, {cell.title}",
+        text=told + _failures(cell, drawn=bool(failed)),
+        spec=drawing.spec(layers, height=190, title=f"Throughput of {cell.title} over time") | WITH_ROOM,
     )
+
+
+def _failures(cell: Cell, *, drawn: bool) -> str:
+    """How many attempts failed, by what the summary counts, and those that only the drawing has."""
+    kinds = (("errors", "ended as an error"), ("aborted", "rolled back by the engine (aborted)"))
+    counts = [(sum(row[field] for row in cell.rows), told) for field, told in kinds]
+    known = [f"{of(count, 'attempt')} {told}" for count, told in counts if count]
+    crosses = " Red crosses show when attempts failed." if drawn else ""
+    if known:
+        return f"In the measurement {' and '.join(known)}.{crosses}"
+    if not any(each.failed.sum() for each in cell.tallies):
+        return "No attempt failed."
+    return f"{'No attempt failed in the measurement, but some did before or after it.' if cell.rows else ''}{crosses}"
 
 
 def _percentiles(cell: Cell, times: Sequence[Spec], marks: Sequence[Spec]) -> Chart:
@@ -110,9 +123,9 @@ def _percentiles(cell: Cell, times: Sequence[Spec], marks: Sequence[Spec]) -> Ch
         f"{name} {_range(sorted(float(row['v']) for row in times if row['l'] == name and row['x'] >= 0))}"
         for name in shown
     )
-    found = drawing.spec(layers, height=190, title=f"{kind} of {cell.label} over time")
+    found = drawing.spec(layers, height=190, title=f"{kind} of {cell.title} over time")
     found |= WITH_ROOM
-    return Chart(title=f"{kind.capitalize()}, {cell.label}", text=f"In the measurement, by slot: {told}.", spec=found)
+    return Chart(title=f"{kind.capitalize()}, {cell.title}", text=f"In the measurement, by slot: {told}.", spec=found)
 
 
 def _range(ordered: Sequence[float]) -> str:

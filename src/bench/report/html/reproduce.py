@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from itertools import product
@@ -14,6 +15,9 @@ from bench.report.html.document import Block, Section, Text
 
 LOCAL = ("home=", "outputs=")
 MAX_COMMANDS = 40
+QUOTED = re.compile(r"([^=']+)='([A-Za-z][\w./-]*)'")
+NO_TEXTS = ("true", "false", "null", "nan", "inf", "yes", "no", "on", "off")
+"""Values that would be no texts without their quotes."""
 
 
 def reproduce_section(cells: Sequence[Cell]) -> Section | None:
@@ -22,13 +26,11 @@ def reproduce_section(cells: Sequence[Cell]) -> Section | None:
     known = {cell: request for cell, request in requests.items() if request}
     if not known:
         return None
-    words = [_words(request) for request in known.values()]
-    commands = [_command(each) for each in words]
-    together = _together(words)
+    words = [_repeated(_words(request), len(cell.states)) for cell, request in known.items()]
+    program = _program(tuple(known))
+    commands = [_command(program, each) for each in words]
+    together = _together(program, words)
     shown = [together] if together else commands[:MAX_COMMANDS]
-    repetitions = max(len(cell.states) for cell in cells)
-    if repetitions > 1 and not any("repetitions=" in text for text in shown):
-        shown = [f"{text} repetitions={repetitions}" for text in shown]
     blocks: list[Block] = [Text(title="Command", content="\n".join(shown))]
     return Section(name="reproduce", title="How to reproduce", lines=_lines(tuple(known)), blocks=tuple(blocks))
 
@@ -38,10 +40,13 @@ def _lines(cells: Sequence[Cell]) -> tuple[str, ...]:
     facts = run.manifest.get("versions") or {}
     commit = run.manifest.get("git_commit")
     told = f"bench {facts.get('bench', '')}" + (f", commit {commit}" if commit else "")
+    emulated = any(cell.emulated for cell in cells)
+    needs = " What is emulated needs the extra `emulator`." if emulated else ""
+    needs += " Outside of a checkout, where bench is installed, leave out `uv run` and its options." if commit else ""
     dirty = " with local changes (+)" if str(commit or "").endswith("+") else ""
     return (
         f"With {told}{dirty} and the configuration above. Every stream of random values comes from the seed, so the "
-        "questions and their values are the same; secrets come from the environment.",
+        f"questions and their values are the same; secrets come from the environment.{needs}",
     )
 
 
@@ -58,16 +63,34 @@ def _request(cell: Cell) -> dict[str, Any] | None:
 
 def _words(request: dict[str, Any]) -> list[str]:
     """The words of the command, without what concerns this machine only."""
-    plain = [str(word).removeprefix("++") for word in request["overrides"]]
+    plain = [_unquoted(str(word).removeprefix("++")) for word in request["overrides"]]
     extra = [word for directory in request.get("extra", []) for word in ("--config-dir", str(directory))]
     return extra + [word for word in plain if not word.startswith(LOCAL)]
 
 
-def _command(words: Sequence[str]) -> str:
-    return shlex.join(["bench", *words])
+def _unquoted(word: str) -> str:
+    """Without the quotes of the configuration's grammar, where the value is a text without them too."""
+    found = QUOTED.fullmatch(word)
+    return word if not found or found[2].lower() in NO_TEXTS else f"{found[1]}={found[2]}"
 
 
-def _together(words: Sequence[Sequence[str]]) -> str:
+def _repeated(words: list[str], times: int) -> list[str]:
+    known = times < 2 or any(word.startswith("repetitions=") for word in words)
+    return words if known else [*words, f"repetitions={times}"]
+
+
+def _program(cells: Sequence[Cell]) -> list[str]:
+    """How the command is started: in a checkout of the project through uv, else as it was installed."""
+    checkout = any(cell.first and cell.first.manifest.get("git_commit") for cell in cells)
+    extra = ["--extra", "emulator"] if any(cell.emulated for cell in cells) else []
+    return ["uv", "run", *extra, "bench"] if checkout else ["bench"]
+
+
+def _command(program: Sequence[str], words: Sequence[str]) -> str:
+    return shlex.join([*program, *words])
+
+
+def _together(program: Sequence[str], words: Sequence[Sequence[str]]) -> str:
     """One sweep that gives exactly these cells; empty where there is none."""
     if len(words) < 2:
         return ""
@@ -81,4 +104,4 @@ def _together(words: Sequence[Sequence[str]]) -> str:
         several[0] if len(several) == 1 else f"{key}={','.join(word.partition('=')[2] for word in several)}"
         for key, several in zip(keys, choices, strict=True)
     ]
-    return f"{_command(merged)} -m"
+    return f"{_command(program, merged)} -m"

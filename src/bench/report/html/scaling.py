@@ -61,7 +61,7 @@ def scaling_section(cells: Sequence[Cell]) -> Section | None:
     )
 
 
-def scalings(cells: Sequence[Cell]) -> dict[tuple[str, str], list[Scaling]]:
+def scalings(cells: Sequence[Cell]) -> dict[tuple[str, ...], list[Scaling]]:
     """Cells that differ in nothing but the number of clients, by question."""
     families: dict[tuple[object, ...], list[Cell]] = {}
     for cell in cells:
@@ -71,7 +71,7 @@ def scalings(cells: Sequence[Cell]) -> dict[tuple[str, str], list[Scaling]]:
             config.pop("load.processes", None)
             key = (cell.question, cell.first.key.backend, str(cell.config("backend")), *sorted(config.items()))
             families.setdefault(key, []).append(cell)
-    found: dict[tuple[str, str], list[Scaling]] = {}
+    found: dict[tuple[str, ...], list[Scaling]] = {}
     for family in families.values():
         steps = tuple(sorted((_step(cell) for cell in family), key=lambda step: step.clients))
         if len({step.clients for step in steps}) > 1 and family[0].first:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bench.report.html import drawing
-from bench.report.html.cells import Cell, blocks, measure, middle
+from bench.report.html.cells import Cell, blocks, measure, middle, steps_told
 from bench.report.html.document import Block, Chart, Heading, Legend, Section, Spec
 from bench.report.html.tally import BINS, PER_OCTAVE, PRECISION_RATIO, centres_ns, percentile_ns
 from bench.report.texts import ms, of
@@ -47,6 +47,7 @@ def spread_section(cells: Sequence[Cell]) -> Section | None:
             f"the time beneath. A curve ends where fewer than {TAIL} times lie beyond it. Hollow points are the "
             "percentiles of each repetition as the table has them.",
             f"Drawn from histograms whose bins are read to {PRECISION_RATIO:.1%}; the tables hold the exact values.",
+            *steps_told(cells),
         ),
         blocks=tuple(found),
     )
@@ -129,7 +130,7 @@ def _shape_layers(areas: Sequence[Spec], marks: Sequence[Spec], group: Sequence[
             marks,
             {"type": "tick", "orient": "vertical", "thickness": 2.5, "fill": drawing.INK},
             x=x,
-            y=drawing.quantity("y"),
+            y=y,
             size=sizes,
             tooltip=drawing.tip(o="operation", c="cell", m="mark", x=("ms", ",.4~r")),
         ),
@@ -139,13 +140,13 @@ def _shape_layers(areas: Sequence[Spec], marks: Sequence[Spec], group: Sequence[
 def _lines(names: Sequence[tuple[float, str]], lines: int) -> Spec:
     """An axis that names the operation in the middle of its shapes."""
     lookup = "{" + ",".join(f"'{place:g}':{json.dumps(name)}" for place, name in names) + "}"
-    axis = {"values": [place for place, _ in names], "labelExpr": f"{lookup}[''+datum.value]", "labelLimit": 150}
+    axis = {"values": [place for place, _ in names], "labelExpr": f"{lookup}[''+datum.value]"}
     return {
         "field": "y",
         "type": "quantitative",
         "title": None,
         "scale": {"domain": [lines - 0.4, -0.6], "nice": False, "zero": False},
-        "axis": axis | {"grid": False, "ticks": False, "domain": False},
+        "axis": axis | {"labelOverlap": False, "grid": False, "ticks": False, "domain": False},
     }
 
 
@@ -273,11 +274,12 @@ def _points(cell: Cell, operation: str) -> list[Spec]:
 def _tail_text(group: Sequence[Cell], operation: str) -> str:
     parts = []
     for cell in group:
-        rows = cell.of(operation)
-        if rows:
-            kind = measure(rows)
-            p50, p99 = (middle([row[f"{kind}_{name}_ns"] for row in rows]) for name in ("p50", "p99"))
-            known = [f"{name} {ms(value)} ms" for name, value in (("median", p50), ("p99", p99)) if value is not None]
+        rows, histogram = cell.of(operation), merged(cell, operation)
+        kind = measure(rows)
+        exact = [middle([row[f"{kind}_{name}_ns"] for row in rows]) for name in ("p50", "p99")]
+        p50, p99 = exact if rows else [percentile_ns(histogram, q) for q in (0.5, 0.99)]
+        known = [f"{name} {ms(value)} ms" for name, value in (("median", p50), ("p99", p99)) if value is not None]
+        if rows or histogram.sum():
             parts.append(f"{cell.label}: {', '.join(known) or 'too few samples for a median'}")
     return f"{operation}. " + "; ".join(parts) + "."
 

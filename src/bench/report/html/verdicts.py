@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.compare import Comparison, Outcome, Overall, Verdict
-from bench.compare.reasons import ratio
 from bench.report.html import drawing
 from bench.report.html.document import Block, Chart, Column, Heading, Mark, Section, Spec, Table, Value
-from bench.report.texts import NULL, of
+from bench.report.texts import FARTHEST, bounds, of, ratio
 
 MARKS: Mapping[Outcome, Mark] = {
     Outcome.FASTER: "good",
@@ -21,7 +20,10 @@ COLOURS = ("var(--good)", "var(--bad)", "var(--even)", "var(--unsure)", drawing.
 SHAPES = ("triangle-left", "triangle-right", "square", "diamond", "cross")
 MAX_ROWS = 300
 MAX_DRAWN = 60
+MAX_NAMED = 6
 ROW_PIXELS = 24
+ENDS = (("l", "◀"), ("h", "▶"))
+"""Marks an interval that reaches beyond the chart."""
 
 
 def verdicts_section(comparisons: Mapping[str, Comparison]) -> Section | None:
@@ -64,7 +66,7 @@ def sentence(overall: Overall, baseline: str, *, question: str = "", objection: 
     if overall.ratio is not None:
         known = overall.low is not None and overall.high is not None
         level = f"{100 * overall.level:.3g} % " if overall.level else ""
-        interval = f" ({level}interval {overall.low:.3g} to {overall.high:.3g})" if known else ""
+        interval = f" ({level}interval {' to '.join(bounds(overall.low, overall.high))})" if known else ""
         interval = f": its {_measured(overall.measure, overall.ratio)}{interval}"
     elif overall.verdict is Outcome.CANNOT_TELL:
         interval = f": {overall.reason}"
@@ -85,14 +87,24 @@ def _measured(measure: str, ratio: float) -> str:
 
 
 def _table(name: str, comparison: Comparison) -> Table:
-    lines = [_overall(each) for each in comparison.overall if each.operations] + [
-        _verdict(each) for each in comparison.verdicts
+    several = len(comparison.candidates) > 1
+    known = [each for each in comparison.verdicts if each.ratio is not None]
+    lines = [
+        *(
+            _line(f"all {each.operations}, geometric mean", each.measure, each, several=several)
+            for each in comparison.overall
+            if each.operations > 1
+        ),
+        *(_line(_named(each), each.measure, each, several=several) for each in known),
+        *(_folded(group, comparison, several=several) for group in _alike(comparison)),
     ]
+    sides = "against " if several else f"on {comparison.candidates[0].name} against "
+    texts = ("operation", "verdict", *(("candidate",) if several else ()), "measure")
     return Table(
-        caption=f"Verdicts against {comparison.baseline.name}{f' on {name}' if name else ''}",
+        caption=f"Verdicts {sides}{comparison.baseline.name}{f', {name}' if name else ''}",
         columns=(
-            *(Column(name=name, number=False) for name in ("operation", "candidate", "measure", "verdict")),
-            *(Column(name=name) for name in ("ratio", "from", "to")),
+            *(Column(name=each, number=False) for each in texts),
+            *(Column(name=each) for each in ("ratio", "from", "to")),
             Column(name="reason", number=False, wide=True),
         ),
         rows=tuple(lines[:MAX_ROWS]),
@@ -101,27 +113,37 @@ def _table(name: str, comparison: Comparison) -> Table:
     )
 
 
-def _verdict(each: Verdict) -> tuple[Value, ...]:
-    return _line(_named(each), each)
+def _alike(comparison: Comparison) -> list[list[Verdict]]:
+    """Verdicts without a ratio, those of one candidate with one reason together."""
+    groups: dict[tuple[str, str, str], list[Verdict]] = {}
+    for each in comparison.verdicts:
+        if each.ratio is None:
+            groups.setdefault((each.candidate, str(each.verdict), each.reason), []).append(each)
+    return list(groups.values())
 
 
-def _overall(each: Overall) -> tuple[Value, ...]:
-    return _line(f"all {each.operations}, geometric mean", each)
+def _folded(group: Sequence[Verdict], comparison: Comparison, *, several: bool) -> tuple[Value, ...]:
+    """One row for all of them."""
+    operations = list(dict.fromkeys(map(_named, group)))
+    asked = {_named(each) for each in comparison.of(group[0].candidate)}
+    told = f"all {len(asked)}" if len(operations) == len(asked) > 1 else ", ".join(operations[:MAX_NAMED])
+    more = f" and {of(len(operations) - MAX_NAMED, 'other')}" if ", " in told and len(operations) > MAX_NAMED else ""
+    return _line(told + more, ", ".join(dict.fromkeys(each.measure for each in group)), group[0], several=several)
 
 
-def _line(operation: str, each: Verdict | Overall) -> tuple[Value, ...]:
+def _line(operation: str, measure: str, each: Verdict | Overall, *, several: bool) -> tuple[Value, ...]:
     return (
         Value(text=operation),
-        Value(text=each.candidate),
-        Value(text=each.measure),
         Value(text=str(each.verdict), mark=MARKS[each.verdict]),
-        *(_ratio(value) for value in (each.ratio, each.low, each.high)),
+        *((Value(text=each.candidate),) if several else ()),
+        Value(text=measure),
+        Value(text=ratio(each.ratio), exact=each.ratio),
+        *(
+            Value(text=text, exact=value)
+            for text, value in zip(bounds(each.low, each.high), (each.low, each.high), strict=True)
+        ),
         Value(text=each.reason),
     )
-
-
-def _ratio(value: float | None) -> Value:
-    return Value(text=NULL if value is None else ratio(value), exact=value)
 
 
 def _charts(comparison: Comparison) -> list[Chart]:
@@ -137,28 +159,33 @@ def _charts(comparison: Comparison) -> list[Chart]:
 
 
 def _forest(comparison: Comparison, candidate: str, measure: str, verdicts: Sequence[Verdict]) -> Chart:
-    rows = [row for row in map(_interval, verdicts) if row]
+    reach = _reach([each.ratio for each in verdicts if each.ratio])
+    rows = [row for row in (_interval(each, reach) for each in verdicts) if row]
     band = {"l": 1 / (1 + comparison.margin), "h": 1 + comparison.margin}
     seen = [float(row[key]) for row in (*rows, band) for key in ("l", "h")]
     better = "above 1 is better" if measure == "throughput" else "below 1 is faster"
-    title = f"{measure}: {candidate} / {comparison.baseline.name} (ratio, logarithmic; {better})"
-    x, y = drawing.logarithmic("l", title, seen), drawing.names("n", limit=170)
+    title = f"ratio (logarithmic; {better})"
+    x, y = drawing.logarithmic("l", title, seen), drawing.names("n")
     outcomes = [str(each) for each in MARKS]
     colour, shape = drawing.category("v", outcomes, COLOURS), drawing.category("v", outcomes, SHAPES)
-    tips = drawing.tip(n="operation", v="verdict", x=("ratio", ".3f"), l=("from", ".3f"), h=("to", ".3f"))
+    tips = drawing.tip(n="operation", v="verdict", r="ratio", f="from", t="to")
+    beyond = [{**row, "l": row[end], "a": mark} for row in rows for end, mark in ENDS if row[f"{end}b"]]
+    arrow = {"type": "text", "fontSize": 13, "fontWeight": 700}
     equal = {"type": "rect", "fill": drawing.GRID, "opacity": 0.7}
     point = {"type": "point", "filled": True, "size": 70}
     layers = [
         drawing.layer([band], equal, x=x, x2={"field": "h"}),
         drawing.layer([{"x": 1}], {"type": "rule", "stroke": drawing.SOFT}, x=drawing.quantity("x")),
         drawing.layer(rows, {"type": "rule", "strokeWidth": 2}, x=x, x2={"field": "h"}, y=y, color=colour),
+        drawing.layer(beyond, arrow, x=x, y=y, color=colour, text={"field": "a"}),
         drawing.layer(rows, point, x=drawing.quantity("x"), y=y, color=colour, shape=shape, tooltip=tips),
     ]
+    more = f" Arrows: the interval reaches beyond {reach[0]:.3g} or {reach[1]:,.0f}." if beyond else ""
     counted = ", ".join(f"{_count(verdicts, outcome)} {outcome}" for outcome in Outcome if _count(verdicts, outcome))
     return Chart(
-        title=f"{candidate} against {comparison.baseline.name}, {measure}",
+        title=f"{measure}: {candidate} / {comparison.baseline.name}",
         text=f"Ratio with its interval, by operation; the grey band counts as equal. Of "
-        f"{of(len(verdicts), 'operation')}: {counted}.",
+        f"{of(len(verdicts), 'operation')}: {counted}.{more}",
         spec=drawing.spec(
             layers, height=len(rows) * ROW_PIXELS + 10, title=f"Ratios of {candidate} to {comparison.baseline.name}"
         ),
@@ -166,13 +193,21 @@ def _forest(comparison: Comparison, candidate: str, measure: str, verdicts: Sequ
     )
 
 
-def _interval(each: Verdict) -> Spec:
+def _reach(ratios: Sequence[float]) -> tuple[float, float]:
+    """What is drawn at most: all ratios, and of their intervals what lies within `FARTHEST` either way."""
+    return min(1 / FARTHEST, *ratios, 1.0), max(FARTHEST, *ratios, 1.0)
+
+
+def _interval(each: Verdict, reach: tuple[float, float]) -> Spec:
     """Empty where no ratio is known."""
     if each.ratio is None:
         return {}
     low, high = (each.ratio if bound is None else bound for bound in (each.low, each.high))
-    ends = {"x": drawing.rounded(each.ratio), "l": drawing.rounded(low), "h": drawing.rounded(high)}
-    return {"n": _named(each), "v": str(each.verdict), **ends}
+    ends = {"x": each.ratio, "l": max(low, reach[0]), "h": min(high, reach[1])}
+    told = dict(zip("rft", (ratio(each.ratio), *bounds(low, high)), strict=True))
+    beyond = {"lb": low < reach[0], "hb": high > reach[1]}
+    drawn = {name: drawing.rounded(value) for name, value in ends.items()}
+    return {"n": _named(each), "v": str(each.verdict), **drawn, **told, **beyond}
 
 
 def _named(each: Verdict) -> str:

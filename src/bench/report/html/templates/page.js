@@ -66,15 +66,17 @@
     view: { stroke: null },
     axis: {
       labelColor: "var(--soft)", titleColor: "var(--soft)", gridColor: "var(--grid)", domainColor: "var(--line)", tickColor: "var(--line)",
-      labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, labelFont: font, titleFont: font, labelOverlap: "greedy",
+      labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, labelFont: font, titleFont: font,
     },
+    axisX: { labelOverlap: "greedy" },
     text: { font, fontSize: 12 },
   };
   async function draw() {
     for (const source of document.querySelectorAll("script[data-for]")) {
       const place = document.getElementById(source.dataset.for);
       try {
-        await vegaEmbed(place, JSON.parse(source.textContent), { renderer: "svg", actions: false, ast: true, config });
+        const fitted = { ...config, axisY: { labelLimit: Math.max(110, place.clientWidth * 0.32) } };
+        await vegaEmbed(place, JSON.parse(source.textContent), { renderer: "svg", actions: false, ast: true, config: fitted });
       } catch (error) {
         place.textContent = `The chart cannot be drawn: ${error.message}`;
         console.error(error);
