@@ -3,13 +3,15 @@
 import os
 import time
 from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
 
 import psycopg
 import pytest
 
 from bench.backends.postgres import PostgresBackend
 from bench.backends.postgres_libpq import LibpqSession
-from bench.backends.postgres_wire import WireSession
+from bench.backends.postgres_wire import READ_BYTES, READ_MORE_BYTES, WireSession
 from bench.model import ErrorClass, Namespace, Statement
 
 NOWHERE = Namespace(schema="")
@@ -56,6 +58,64 @@ def test_answers_of_any_length_are_counted_the_first_time_and_later(session, wai
 
     sizes = [0, 1, 400, 1_000, 30_000, 1, 30_000, 1_000, 0]
     assert [count(values) for values in sent(session, SERIES, *([size] for size in sizes))] == sizes
+
+
+@pytest.fixture(params=["waits", "returns"])
+def counted(request):
+    """Gives a session's call of a statement that counts, by the side that waits or by the one that does not."""
+
+    def call_of(session, statement):
+        if request.param == "waits":
+            return session.counting(statement)
+        line = session.line(counting=True)
+        send = line.prepare(statement)
+        return lambda values: received(line, send, values)
+
+    return call_of
+
+
+def test_answers_that_end_where_a_read_ends_and_with_messages_that_nobody_asked_for(server, counted):
+    told = Statement(sql="SELECT repeat('x', $1), set_config('application_name', 'n' || $1, false)", parameters=("n",))
+    beside = 70
+    """Bytes of such an answer beside the repeated letter, more or less."""
+    with server.open(NOWHERE) as database:
+        for size in range(READ_BYTES - beside - 20, READ_BYTES - beside + 20):
+            with database.session() as session:
+                call = counted(session, told)
+                rows = [call(values) for values in sent(session, told, [1], [size], [size], [READ_MORE_BYTES], [1])]
+                assert rows == [1] * 5, size
+
+
+def test_values_of_other_types_among_whole_numbers(session, counted):
+    call = counted(session, SERIES)
+    slices = [[1], [2]], [[3], [None]], [[None]], [[2**40 - 2**40 + 4]]
+    assert [call(values) for rows in slices for values in sent(session, SERIES, *rows)] == [1, 2, 3, 0, 0, 4]
+    text = Statement(sql="SELECT 1 WHERE $1::text = $2", parameters=("a", "b"))
+    call = counted(session, text)
+    slices = [[1, "1"], [2**40, str(2**40)]], [[True, "true"]], [["x", "y"]], [[Decimal("1.50"), "1.50"]]
+    assert [call(values) for rows in slices for values in sent(session, text, *rows)] == [1, 1, 1, 0, 1]
+
+
+def test_values_that_are_no_whole_numbers_are_sent_by_one_write_too(session, monkeypatch):
+    text = Statement(sql="SELECT $1::text", parameters=("a",))
+    call = session.counting(text)
+    first, *others = sent(session, text, ["a"], ["b"], ["c"])
+    assert call(first) == 1
+    monkeypatch.setattr(session, "_ask", None)
+    assert [call(values) for values in others] == [1, 1]
+
+
+@pytest.mark.parametrize("driver", ["wire", "libpq"])
+def test_values_are_encoded_to_the_end_though_their_session_was_closed(server, driver):
+    text = Statement(sql="SELECT $1::text WHERE $2::numeric > 1 OR $3::date IS NULL", parameters=("a", "b", "c"))
+    rows = [[None, 1, None], ["x", Decimal("1.5"), date(2026, 1, 1)], [1.5, 2**40, datetime(2026, 1, 1)]]
+    with replace(server, driver=driver).open(NOWHERE) as database:
+        with database.session() as lost:
+            values = iter(lost.encode(text, rows, counting=True))
+            first = next(values)
+        with database.session() as session:
+            call = session.counting(text)
+            assert [call(first), *map(call, values)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("waits", [True, False])
