@@ -145,6 +145,23 @@ def test_nothing_is_written_to_a_number_that_is_another_files_by_now(session, tm
     assert (tmp_path / "other").read_bytes() == b""
 
 
+def test_what_gssapi_encrypts_or_may_encrypt_is_left_to_libpq(server):
+    asking = replace(server, dsn=server.dsn.replace("gssencmode=disable", ""))
+    with asking.open(NOWHERE) as database, database.session() as session:
+        assert type(session) is WireSession
+        assert "driver" not in database.facts()
+        database.execute("CREATE SCHEMA told")
+    pretended = replace(asking, session_settings={"search_path": "told,pg_catalog"})
+    for view in ("SELECT pg_backend_pid() AS pid, true AS encrypted", "SELECT 1 AS nothing"):
+        with pretended.open(NOWHERE) as database:
+            database.execute(f"CREATE VIEW told.pg_stat_gssapi AS {view}")
+            with database.session() as session:
+                assert type(session) is LibpqSession
+                assert session.counting(SERIES)([3]) == 3
+            assert database.facts()["driver"].startswith("libpq, since")
+            database.execute("DROP VIEW told.pg_stat_gssapi")
+
+
 def test_a_server_that_hangs_up_means_that_the_connection_is_gone_whatever_its_reason(server):
     limited = replace(server, session_settings={"transaction_timeout": "50ms"})
     nap = Statement(sql="SELECT pg_sleep($1::int)", parameters=("n",))
