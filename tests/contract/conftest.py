@@ -105,6 +105,7 @@ SNOWFLAKE = Case(
 
 CASES = {
     "postgres": POSTGRES,
+    "postgres_libpq": replace(POSTGRES, overrides={"driver": "libpq"}),
     "postgres_cursor": replace(POSTGRES, overrides={"driver": "cursor"}),
     "postgres_pool": replace(POSTGRES, overrides={"driver": "pool"}, knows_its_number=False),
     "psycopg": replace(

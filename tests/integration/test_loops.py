@@ -14,7 +14,7 @@ from bench.drive import Assignment, Crew, Window
 from bench.load import ClosedLoop
 from bench.model import ErrorClass, Namespace, RenderedOperation, Statement
 from bench.record import STATUSES
-from bench.sampling import Uniform
+from bench.sampling import Sequential, Uniform
 from bench.workload import Operation, Workload
 
 LOOPS = ("threads", "readiness")
@@ -327,6 +327,29 @@ def test_a_pipeline_keeps_several_operations_under_way_and_the_failure_of_one_le
         ours = np.sort(found.samples[found.samples["client"] == client], order="start_ns")
         under_way = [int((ours["end_ns"][:at] > ours["start_ns"][at]).sum()) + 1 for at in range(len(ours))]
         assert max(under_way) == 5
+
+
+def test_a_statement_whose_first_execution_fails_in_a_pipeline_is_prepared_all_the_same(server):
+    operation = Operation(name="late", template="t", params={"n": Sequential()})
+    operations = (rendered(operation, read("SELECT 1 / ($1 > 1)::int", "n")),)
+    load = ClosedLoop(name="l", clients=1, duration_s=0, iterations=9)
+    backend = replace(server, driver="pipeline", pipeline_depth=3)
+    found = drive(backend, "readiness", load, Workload(name="w", operations=(operation,)), operations)
+    assert found.statuses() == {"error": 1, "ok": 8}
+    assert {known.sqlstate for log in found.crew.recorders for known in log.errors.known} == {"22012"}
+
+
+@pytest.mark.parametrize(("driver", "loop"), [("wire", "threads"), ("wire", "readiness"), ("pipeline", "readiness")])
+def test_a_cancel_that_an_operation_survives_says_nothing_of_those_that_follow(server, driver, loop):
+    with server.open(SHOP) as database:
+        database.execute("""CREATE OR REPLACE FUNCTION loops.stubborn() RETURNS int LANGUAGE plpgsql AS $$
+            BEGIN PERFORM pg_sleep(20); RETURN 1; EXCEPTION WHEN query_canceled THEN RETURN 2; END $$""")
+    asked = (Operation(name="stubborn", template="t", timeout_s=0.1), Operation(name="wrong", template="t"))
+    operations = (rendered(asked[0], read("SELECT loops.stubborn()")), rendered(asked[1], read("SELECT 1 / 0")))
+    load = ClosedLoop(name="l", clients=1, duration_s=0, iterations=6)
+    backend = replace(server, driver=driver, pipeline_depth=3)
+    found = drive(backend, loop, load, Workload(name="w", operations=asked), operations)
+    assert (found.statuses(0), found.statuses(1)) == ({"ok": 3}, {"error": 3})
 
 
 def test_a_pipeline_whose_session_is_ended_goes_on_with_a_new_one(server):

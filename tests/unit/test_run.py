@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from known_backend import KnownBackend
 
+from bench.backends.null import NullBackend
 from bench.drive import NS_PER_S, Assignment, Crew, Window
 from bench.load import ClosedLoop
 from bench.model import ErrorClass, Namespace, RenderedOperation, Statement
@@ -195,6 +196,22 @@ def test_a_client_whose_engine_is_gone_for_good_ends_with_the_load(load):
     assert time.monotonic() - began < 2
     assert {STATUSES[code] for code in samples["status"]} == {"error"}
     assert any("reconnect: the engine is gone" in error.messages for error in crew.clients[0].errors.known)
+
+
+@pytest.mark.parametrize("think_time_s", [0.0, 0.0001])
+def test_a_mistake_is_told_with_the_number_of_the_client_that_met_it(think_time_s):
+    class Running(Uniform):
+        def draw(self, rng, size, *, position, lane, **_):
+            if position and lane == 1:
+                raise RuntimeError("out of values")
+            return [1] * size
+
+    operation = Operation(name="a", template="t", params={"x": Running(low=1, high=9)})
+    load = ClosedLoop(name="l", clients=3, duration_s=30, think_time_s=think_time_s)
+    _, rendered = one_operation()
+    crew, _, _ = drive(NullBackend(nonblocking=True), load, Workload(name="w", operations=(operation,)), rendered)
+    assert crew.loop == "readiness"
+    assert [(who, str(error)) for who, error in crew.failures] == [("client 1", "out of values")]
 
 
 def test_a_stopped_crew_ends_after_the_operation_under_way():

@@ -11,8 +11,9 @@ from test_run import drive, one_operation
 
 from bench.backends.null import NullBackend
 from bench.drive import NS_PER_S, Window
-from bench.drive.turns import OWN_ORDER, OpenTurns
+from bench.drive.turns import OWN_ORDER, ClosedTurns, OpenTurns
 from bench.load import ClosedLoop
+from bench.load.closed import ThinkTime
 from bench.model import Phase
 
 
@@ -67,7 +68,30 @@ def test_what_is_left_when_the_load_is_given_up_is_dropped():
     assert turns.take(0) is None
 
 
+@pytest.mark.parametrize(("think_time_ns", "iterations", "until_ns"), [(0, 0, 1_000), (1, 0, 0), (0, 3, 0)])
+def test_a_client_need_not_ask_where_the_window_alone_decides(think_time_ns, iterations, until_ns):
+    turns = ClosedTurns(ThinkTime(think_time_ns=think_time_ns), window(), iterations)
+    assert turns.prompt_until_ns == until_ns
+    assert turns.take(998) is not None
+    assert (turns.take(1_000) is None) == (not iterations)
+    assert OpenTurns(Listed([0]), window()).prompt_until_ns == 0
+
+
 BOTH = [KnownBackend(), NullBackend(nonblocking=True)]
+
+
+@pytest.mark.parametrize("backend", BOTH, ids=["threads", "readiness"])
+@pytest.mark.parametrize("warm_up_s", [0.0, 0.1])
+def test_without_think_time_an_operation_is_meant_to_start_when_its_client_is_free(backend, warm_up_s):
+    load = ClosedLoop(name="l", clients=2, warm_up_s=warm_up_s, duration_s=0.2)
+    workload, rendered = one_operation()
+    crew, window, samples = drive(backend, load, workload, rendered)
+    for client in crew.clients:
+        ours = samples[samples["client"] == client.number]
+        assert ours["intended_start_ns"][0] == window.start_ns
+        assert (ours["intended_start_ns"][1:] == ours["end_ns"][:-1]).all()
+        assert ours["intended_start_ns"][-1] < window.end_ns <= ours["end_ns"][-1]
+        assert client.phase is Phase.MEASUREMENT
 
 
 @pytest.mark.parametrize("backend", BOTH, ids=["threads", "readiness"])

@@ -227,8 +227,6 @@ class PostgresBackend(Backend):
         chosen = {"search_path": f"{schema},public" if schema else "public", **self.session_settings}
         options = [login.get("options", ""), *(f"-c {name}={_escaped(value)}" for name, value in chosen.items())]
         login.setdefault("connect_timeout", str(self.connect_timeout_s))
-        if self.driver == "wire" and "PGGSSENCMODE" not in os.environ and "service" not in login:
-            login.setdefault("gssencmode", "disable")  # libpq chooses it silently where a ticket is there
         return login | {
             "options": " ".join(option for option in options if option),
             "application_name": "bench",

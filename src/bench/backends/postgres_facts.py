@@ -131,6 +131,17 @@ def current_settings(connection: Connection, names: Sequence[str]) -> dict[str, 
     return {str(name): str(value) for name, value in rows if value is not None}
 
 
+def without_gssapi(connection: Connection) -> bool:
+    """The server says that GSSAPI, which libpq chooses silently where a ticket is there, does not encrypt this."""
+    try:
+        asked = connection.execute(
+            b"SELECT encrypted FROM pg_stat_gssapi WHERE pid = pg_backend_pid() " + OURS.encode(), prepare=False
+        )
+    except LACKING:
+        return False
+    return asked.fetchall() == [(False,)]
+
+
 def counters(connection: Connection) -> dict[str, float]:
     """Counters that only grow; those that this server does not have, or does not show us, are left out."""
     wanted = sql.SQL(f"SELECT {OURS} {{}} FROM pg_stat_database WHERE datname = current_database()").format(

@@ -16,7 +16,7 @@ from bench.model import Row, Statement, Value
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
-PIPELINE_SYNC = int(ExecStatus.PIPELINE_SYNC)
+COMMAND_OK, PIPELINE_SYNC = int(ExecStatus.COMMAND_OK), int(ExecStatus.PIPELINE_SYNC)
 NO_TRANSACTIONS = "in a pipeline each statement commits by itself"
 
 
@@ -107,13 +107,10 @@ class PipelineLine(Line):
         self._last = results[-1]
         if self._last.status == TUPLES_OK:
             return self._last.ntuples
+        if prepared is not None and results[0].status != COMMAND_OK:
+            self._session.prepared.discard(prepared)
         for result in results:  # where the preparation fails, that is the error, and the statement was passed over
-            try:
-                changed = len(self._session.answer(result))
-            except Exception:  # whatever it is, the name is not prepared; it is raised again
-                if prepared is not None:
-                    self._session.prepared.discard(prepared)
-                raise
+            changed = len(self._session.answer(result))
         return changed
 
     def rows(self) -> Sequence[Row]:

@@ -170,7 +170,9 @@ class PostgresDatabase(Database):
 
     def _plain(self, connection: Connection) -> bool:
         """Messages can be written and read here, since nothing is encrypted."""
-        return not connection.pgconn.ssl_in_use and self._login.parameters.get("gssencmode") == "disable"
+        if connection.pgconn.ssl_in_use:
+            return False
+        return self._login.parameters.get("gssencmode") == "disable" or postgres_facts.without_gssapi(connection)
 
     def execute(self, sql: str) -> Sequence[Row]:
         """Send one statement, without parameters; its result whole."""

@@ -212,12 +212,16 @@ class WireSession(LibpqSession):
         def count(values: Sequence[Value]) -> int:
             nonlocal size
             given: object = values
-            if type(given) is not bytes or whole not in prepared or not self._blocking:
+            if type(given) is bytes and whole in prepared and self._blocking:
+                message = given
+            elif type(given) is Written and given.name in prepared and self._blocking:
+                message = given.message
+            else:
                 return self._ask(*self.message(statement, values)).rows
             try:
-                written = write(fd, given)
-                if written != len(given):
-                    self._write(given[written:])
+                written = write(fd, message)
+                if written != len(message):
+                    self._write(message[written:])
                 data = read(fd, size)
             except OSError as error:
                 raise self.lost(error) from error

@@ -63,6 +63,8 @@ class PipelinedLane(Lane):
             else:
                 self._record(waiting.popleft(), count)
                 self._watch_oldest(waiting)
+                if self.client.cancelled:  # in vain: it says nothing of those that follow
+                    self.client.cancelled, self._next_cancel_ns = False, 0
 
     def _send(self, turn: Turn, free_ns: int, waiting: deque[Sent]) -> Exception | None:
         client, (intended_ns, position) = self.client, turn

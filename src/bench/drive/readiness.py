@@ -70,8 +70,8 @@ class ReadinessLoop:
 
     def _serve(self) -> None:
         lanes = self._by_descriptor
-        descriptor = -1
         while self._live:
+            descriptor = -1
             try:
                 for descriptor, _ in self._events():
                     lane = lanes.get(descriptor)
@@ -83,8 +83,9 @@ class ReadinessLoop:
                 # The others of these events are reported again.
                 self._leave(lanes.get(descriptor))
             except Exception as error:  # a mistake of ours or a driver's: raised again, with whose it was
-                lane = lanes.get(descriptor)
-                error.add_note(f"client {lane.client.number}" if lane else "the loop")
+                if not hasattr(error, "__notes__"):  # else `_resume` has said so
+                    lane = lanes.get(descriptor)
+                    error.add_note(f"client {lane.client.number}" if lane else "the loop")
                 raise
             if (now_ns := time.monotonic_ns()) >= self._look_at_ns:
                 self._look(now_ns)
