@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from bench.stats.decide import Decision
     from bench.stats.shift import Shift
 
+FARTHEST = 100.0
+"""An interval that reaches beyond it on one side, and below its inverse on the other, tells nothing more than that."""
+
 
 def not_comparable(against: Sequence[Objection]) -> str:
     """The objections that were not overlooked, and how they would be."""
@@ -36,8 +39,16 @@ def reason_of(claim: Claim, decision: Decision | None, overlooked: Sequence[Obje
 
 
 def shown(low: float, high: float) -> str:
-    """The bounds of an interval, as `ratio` has them."""
-    return f"{ratio(low)} to {ratio(high)}"
+    """The bounds of an interval in words."""
+    return " to ".join(bounds(low, high))
+
+
+def bounds(low: float, high: float) -> tuple[str, str]:
+    """The bounds of an interval, as `ratio` has them; of one that reaches beyond `FARTHEST` either way only that."""
+    if high <= low * FARTHEST**2:
+        return ratio(low), ratio(high)
+    lowest, highest = f"<{1 / FARTHEST:g}", f">{FARTHEST:g}"
+    return lowest if low < 1 / FARTHEST else ratio(low), highest if high > FARTHEST else ratio(high)
 
 
 def ratio(value: float) -> str:

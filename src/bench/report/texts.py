@@ -13,9 +13,6 @@ NULL = "–"
 EMULATED = " (emulated)"
 NS_PER_MS = 1_000_000
 SHOWN_CHARACTERS = 200
-FARTHEST = 100.0
-"""An interval that reaches beyond it on one side, and below its inverse on the other, tells nothing more than that."""
-
 Row: TypeAlias = dict[str, Any]
 """One row of a published table."""
 
@@ -62,11 +59,8 @@ def ratio(value: float | None) -> str:
 
 
 def bounds(low: float | None, high: float | None) -> tuple[str, str]:
-    """The bounds of a ratio; of an interval that spans more than `FARTHEST` either way only that it does."""
-    if low is None or high is None or high <= low * FARTHEST**2:
-        return ratio(low), ratio(high)
-    lowest, highest = f"<{1 / FARTHEST:g}", f">{FARTHEST:g}"
-    return lowest if low < 1 / FARTHEST else ratio(low), highest if high > FARTHEST else ratio(high)
+    """The bounds of an interval of a ratio."""
+    return (NULL, NULL) if low is None or high is None else reasons.bounds(low, high)
 
 
 def ms(value_ns: float | None) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.compare import Comparison, Outcome, Overall, Verdict
+from bench.compare.reasons import FARTHEST
 from bench.report.html import drawing
 from bench.report.html.document import Block, Chart, Column, Heading, Mark, Section, Spec, Table, Value
-from bench.report.texts import FARTHEST, bounds, of, ratio
+from bench.report.texts import bounds, of, ratio
 
 MARKS: Mapping[Outcome, Mark] = {
     Outcome.FASTER: "good",
