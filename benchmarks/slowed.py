@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         ]
         bench("run", "--config-dir", str(CONF), *words)
         found = bench("compare", str(sweep), "--by", "backend", "--measure", "p50", "--json")
-    verdicts = [verdict for candidate in json.loads(found)["candidates"] for verdict in candidate["verdicts"]]
+    verdicts = json.loads(found)["verdicts"]
     print(machine())
     print(f"{asked.repetitions} interleaved repetitions of {asked.duration:g} s; {SLOWED} takes 10 % longer\n")
     print("| operation | verdict | p50 / unchanged | interval |\n|---|---|--:|---|")
