@@ -25,10 +25,10 @@ from bench.metering import Meter
 from bench.model import Phase
 from bench.plan import Plan, RunConfig, question_hash
 from bench.redact import redact_text
-from bench.report.texts import of
 from bench.results import RunWriter, open_run, summary
 from bench.results.manifest import Stage
 from bench.run_facts import facts, run_key
+from bench.wording import of
 
 if TYPE_CHECKING:
     from bench.backends.base import Backend, Database

@@ -4,6 +4,8 @@ import pytest
 from judged_runs import said, two
 from written_runs import OPERATIONS
 
+from bench.compare.reasons import whole
+
 SENT = {name: f"select {name}" for name in OPERATIONS}
 WORKLOAD = {"name": "mine", "operations": [{"name": "join", "template": "a.sql.j2", "params": {"n": 1}}]}
 OTHER = {"name": "edited", "operations": [{"name": "join", "template": "b.sql.j2", "params": {"n": 1}}]}
@@ -28,7 +30,7 @@ def test_only_the_operation_whose_sql_was_edited_is_refused(tmp_path):
 def test_it_is_compared_when_it_is_overlooked(tmp_path):
     found = two(tmp_path, BASE, EDITED, measures=["p50"], allow=["question", "sql"])
     assert set(said(found).values()) == {"cannot tell"}
-    assert {each.operation: "overlooked" in each.reason for each in found.verdicts} == {
+    assert {each.operation: "overlooked" in whole(each) for each in found.verdicts} == {
         "lookup": False,
         "join": True,
         "report": False,

@@ -13,6 +13,7 @@ from written_runs import OPERATIONS, write_run, write_sweep
 from bench.compare import KINDS, compare, open_sides
 from bench.compare.documents import document, table
 from bench.compare.overall import PENALTY, SHIFT_NS
+from bench.compare.reasons import whole
 from bench.doubt import Doubt
 from bench.errors import ConfigError
 from bench.report.html.answer import by_operation
@@ -186,7 +187,7 @@ def test_unlike_questions_are_refused_and_can_be_overlooked(tmp_path, kind, seco
     allowed = two(tmp_path / "allowed", second=second, measures=["p50"], allow=[kind])
     assert allowed.whole
     assert {each.verdict for each in allowed.verdicts} == {"cannot tell"}
-    assert all("overlooked: " in each.reason and f"({kind})" in each.reason for each in allowed.verdicts)
+    assert all("overlooked: " in whole(each) and f"({kind})" in whole(each) for each in allowed.verdicts)
     assert all(each.allowed for each in allowed.objections)
 
 

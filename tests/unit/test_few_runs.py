@@ -8,6 +8,7 @@ from written_runs import OPERATIONS, write_sweep
 
 from bench.compare import open_sides
 from bench.compare.gate import gate_results, parse_gate
+from bench.compare.reasons import whole
 from bench.report.verdicts import comparison_page
 
 CELLS = ("before", {}), ("after", {"slower": dict.fromkeys(OPERATIONS, 1.1)})
@@ -38,13 +39,13 @@ def test_nor_do_two_runs_of_another_day(tmp_path):
 def test_three_pairs_do_and_how_many_more_would_tell_is_said_of_each(tmp_path):
     found = judge(open_sides([repeated(tmp_path, 3, between_runs=0.4)]), measures=["p50"])
     assert {each.verdict for each in found.verdicts} == {"cannot tell"}
-    assert all(re.search(r"(about|not even) [\d,]+ pairs would tell", each.reason) for each in found.verdicts)
+    assert all(re.search(r"(about|not even) [\d,]+ pairs would tell", whole(each)) for each in found.verdicts)
 
 
 def test_of_runs_that_were_no_pairs_it_is_runs_that_would_tell(tmp_path):
     days = [repeated(tmp_path / name, 3, between_runs=0.1, seed=seed) for seed, name in enumerate("ab")]
     found = judge(open_sides(days), measures=["p50"])
-    unsure = [each.reason for each in found.verdicts if each.verdict == "cannot tell"]
+    unsure = [whole(each) for each in found.verdicts if each.verdict == "cannot tell"]
     assert unsure
     assert all("runs on each side would tell" in reason and "pairs" not in reason for reason in unsure)
 

@@ -54,6 +54,7 @@ def table(comparison: Comparison) -> pa.Table:
             "margin": comparison.margin,
             **asdict(verdict),
             "warnings": list(verdict.warnings),
+            "overlooked": list(verdict.overlooked),
         }
         for verdict in comparison.verdicts
     ]

@@ -28,7 +28,12 @@ class Verdict:
     measure: Measure
     verdict: Outcome
     reason: str
-    """One sentence: why it says so, and what would make it surer."""
+    """One sentence: why it says so. Operations that stand alike share it; what is their own stands in other fields."""
+    runs_needed: int = 0
+    """How many pairs of runs, or runs on each side, would tell if they went on to vary so; above
+    `stats.shift.MOST_RUNS`: not even so many. 0: it is told, or how much runs vary is not known."""
+    overlooked: tuple[str, ...] = ()
+    """Why it would not be comparable, had `--allow` not said so."""
     time: Literal["service_time", "response_time"] = "service_time"
     """The time that `p50`, `p99` and `mean` are of."""
     ratio: float | None = None

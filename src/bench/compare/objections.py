@@ -10,6 +10,7 @@ from bench.compare.configuration import differences
 from bench.compare.sent import alike_otherwise, changed
 from bench.doubt import Doubt
 from bench.results import RunStatus
+from bench.wording import few
 
 if TYPE_CHECKING:
     from bench.compare.measured import Measured
@@ -86,8 +87,7 @@ def _question(baseline: Sequence[Measured], candidate: Sequence[Measured]) -> It
     found = differences({"baseline": [each.run for each in baseline], "candidate": [each.run for each in candidate]})
     asked = [each.key for each in found if each.key.split(".")[0] in ("dataset", "workload", "load", "seed", "cold")]
     keys = [key for key in asked if "." in key] or asked
-    more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
-    where = f"differ in {', '.join(keys[:_SHOWN])}{more}" if keys else "have different hashes"
+    where = f"differ in {few(keys, _SHOWN)}" if keys else "have different hashes"
     yield Found(
         "question", None, f"the questions {where}" if None not in hashes else "a run did not get to its question"
     )

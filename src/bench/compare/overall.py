@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.compare.model import Overall
-from bench.compare.reasons import shown
 from bench.stats.decide import Outcome, decide
 from bench.stats.shift import BETWEEN_RUNS
+from bench.wording import few
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bench.stats.decide import Decision
     from bench.stats.shift import Shift
 
-_NAMED = 3
 _DECIDED = frozenset({Outcome.FASTER, Outcome.SLOWER, Outcome.EQUIVALENT})
 SHIFT_NS = 10_000.0
 """Added to both times: 10 µs, about what the way to an engine on the same machine takes, so that an operation which
@@ -136,7 +135,7 @@ def _overall(scored: _Scored, decision: Decision) -> Overall:
     return replace(
         blank,
         verdict=decision.outcome,
-        reason=_reason(blank.operations, low, high, scored),
+        reason=_reason(blank.operations, scored),
         ratio=ratio,
         low=low,
         high=high,
@@ -144,23 +143,17 @@ def _overall(scored: _Scored, decision: Decision) -> Overall:
     )
 
 
-def _reason(size: int, low: float, high: float, scored: _Scored) -> str:
+def _reason(size: int, scored: _Scored) -> str:
     blank = scored.blank
     alone = scored.as_time is not None and scored.as_time.design == "allowance"
     shifted = f" after {blank.shift_ns / 1e3:.0f} µs were added to both sides" if blank.shift_ns else ""
     parts = [
-        f"geometric mean over {size} operation{'s' if size > 1 else ''}{shifted}, interval {shown(low, high)}",
+        f"geometric mean over {size} operation{'s' if size > 1 else ''}{shifted}",
         f"one run on each side, and that runs differ by {BETWEEN_RUNS:.0%} is assumed, not measured" if alone else "",
-        f"without an answer, counted with {blank.penalty_ratio:.2f}: {_named(blank.failed)}" if blank.failed else "",
-        f"left out: {_named(blank.left_out)}" if blank.left_out else "",
+        f"without an answer, counted with {blank.penalty_ratio:.2f}: {few(blank.failed)}" if blank.failed else "",
+        f"left out: {few(blank.left_out)}" if blank.left_out else "",
     ]
     return "; ".join(filter(None, parts))
-
-
-def _named(operations: Sequence[str]) -> str:
-    """The first of them; all stand in `Overall`."""
-    rest = len(operations) - _NAMED
-    return ", ".join(operations) if rest < 2 else f"{', '.join(operations[:_NAMED])} and {rest} more"
 
 
 def _unknown(facing: Facing, measure: Measure, asked: Sequence[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.compare.facing import Claim
-    from bench.compare.model import Objection
+    from bench.compare.model import Objection, Verdict
     from bench.stats.decide import Decision
     from bench.stats.shift import Shift
 
@@ -27,15 +27,38 @@ def not_comparable(against: Sequence[Objection]) -> str:
     return "; ".join([*reasons, f"--allow {kinds} overlooks it"]) if reasons else ""
 
 
-def reason_of(claim: Claim, decision: Decision | None, overlooked: Sequence[Objection], margin: float) -> str:
-    """What the interval says, what it rests on, and what was overlooked; or why there is none, the runs being few."""
+def reason_of(claim: Claim, decision: Decision | None, margin: float) -> str:
+    """What the interval says and what it rests on; or why there is none, the runs being few."""
     assert claim.shift is not None
-    parts = [
-        *(_told(claim.shift, decision, margin) if decision else [_few(claim.shift)]),
-        claim.reason,
-        *dict.fromkeys(f"overlooked: {each.reason} ({each.kind})" for each in overlooked),
-    ]
-    return "; ".join(filter(None, parts))
+    told = f"{_saying(decision, margin)}, {_resting(claim.shift)}" if decision else _too_few(claim.shift)
+    return "; ".join(filter(None, (told, claim.reason)))
+
+
+def runs_needed(shift: Shift, decision: Decision, margin: float) -> int:
+    """As `Verdict.runs_needed`, of runs that go on to vary as they did."""
+    if decision.outcome is not Outcome.CANNOT_TELL or shift.design == "allowance":
+        return 0  # repetitions first: how much runs differ is not known
+    distance = abs(shift.log_ratio)
+    return shift.runs_for(max(distance, math.log1p(margin) - distance), decision.level) or MOST_RUNS + 1
+
+
+def needed(verdicts: Sequence[Verdict]) -> str:
+    """How many runs would tell, from the verdict that needs fewest to the one that needs most; empty: not known."""
+    counts = sorted(each.runs_needed for each in verdicts if each.runs_needed)
+    if not counts:
+        return ""
+    noun = "pairs" if verdicts[0].paired else "runs on each side"
+    if counts[0] > MOST_RUNS:
+        return f"not even {MOST_RUNS:,} {noun} would tell"
+    most = f"more than {MOST_RUNS:,}" if counts[-1] > MOST_RUNS else f"{counts[-1]:,}"
+    span = f"{counts[0]:,} to {most}" if counts[-1] > counts[0] else most
+    return f"about {span} {noun} would tell"
+
+
+def whole(verdict: Verdict) -> str:
+    """All there is to say about one verdict."""
+    overlooked = [f"overlooked: {each}" for each in verdict.overlooked]
+    return "; ".join(filter(None, (verdict.reason, needed([verdict]), *overlooked)))
 
 
 def shown(low: float, high: float) -> str:
@@ -56,23 +79,17 @@ def ratio(value: float) -> str:
     return f"{value:.3f}" if 0.1 <= value < 1_000 else f"{value:.3g}"
 
 
-def _told(shift: Shift, decision: Decision, margin: float) -> list[str]:
-    more = _more(shift, decision, margin) if decision.outcome is Outcome.CANNOT_TELL else ""
-    return [f"{_saying(decision, margin)}, {_resting(shift)}", more]
-
-
-def _few(shift: Shift) -> str:
+def _too_few(shift: Shift) -> str:
     noun = "pairs" if shift.design == "paired" else "runs on a side"
     return f"2 {noun} cannot tell; use repetitions=5"
 
 
 def _saying(decision: Decision, margin: float) -> str:
-    interval = f"the interval {shown(decision.low, decision.high)}"
     if decision.outcome is Outcome.EQUIVALENT:
-        return f"{interval} lies within the margin of {margin:.0%}"
+        return f"the interval lies within the margin of {margin:.0%}"
     if decision.outcome is Outcome.CANNOT_TELL:
-        return f"{interval} holds 1, and reaches beyond the margin of {margin:.0%}"
-    return f"{interval} does not hold 1"
+        return f"the interval holds 1, and reaches beyond the margin of {margin:.0%}"
+    return "the interval does not hold 1"
 
 
 def _resting(shift: Shift) -> str:
@@ -86,14 +103,3 @@ def _resting(shift: Shift) -> str:
             "measured; repetitions=5 measures it"
         )
     return "from runs that were not made in turn, so a change of the machine in between looks like a difference"
-
-
-def _more(shift: Shift, decision: Decision, margin: float) -> str:
-    """How many pairs, or runs, would tell if they went on to vary as they did."""
-    if shift.design == "allowance":
-        return ""  # repetitions first: how much they differ is not known
-    distance = abs(shift.log_ratio)
-    reach = max(distance, math.log1p(margin) - distance)
-    needed = shift.runs_for(reach, decision.level)
-    noun = "pairs" if shift.design == "paired" else "runs on each side"
-    return f"about {needed:,} {noun} would tell" if needed else f"not even {MOST_RUNS:,} {noun} would tell"

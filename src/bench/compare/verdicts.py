@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.compare.measured import WHOLE
 from bench.compare.model import Verdict
-from bench.compare.reasons import not_comparable, reason_of
+from bench.compare.reasons import not_comparable, reason_of, runs_needed
 from bench.doubt import Doubt
 from bench.stats.decide import Decision, Outcome, decide
 
@@ -105,7 +105,9 @@ def _verdict(asked: _Asked, decision: Decision | None, margin: float) -> Verdict
     known = replace(
         blank,
         verdict=Outcome.CANNOT_TELL,
-        reason=reason_of(asked.claim, decision, asked.overlooked, margin),
+        reason=reason_of(asked.claim, decision, margin),
+        runs_needed=runs_needed(shift, decision, margin) if decision else 0,
+        overlooked=tuple(dict.fromkeys(f"{each.reason} ({each.kind})" for each in asked.overlooked)),
         ratio=shift.ratio,
         runs=shift.runs,
         paired=shift.design == "paired",

@@ -5,23 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from bench.doubt import Doubt
+from bench.wording import few
 
-SHOWN = 3
 SHOWN_CELLS = 6
-
-
-def few(names: Sequence[str], shown: int = SHOWN) -> str:
-    """The first names, and how many more there are.
-
-    Example:
-        >>> few(["a", "b", "c", "d", "e"])
-        'a, b, c and 2 more'
-        >>> few(["a", "b", "c", "d"])
-        'a, b, c, d'
-    """
-    if len(names) <= shown + 1:  # one more is as long as its name
-        return ", ".join(names)
-    return f"{', '.join(names[:shown])} and {len(names) - shown} more"
 
 
 def warning(doubt: str, places: Iterable[tuple[str, str]], asked: Iterable[tuple[str, str]]) -> str:

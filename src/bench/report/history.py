@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.report.page import Grid, Page
-from bench.report.texts import number, of
+from bench.report.texts import number
+from bench.wording import of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

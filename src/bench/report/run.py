@@ -10,8 +10,9 @@ from bench.report.folded import warning
 from bench.report.page import Grid, Page
 from bench.report.search import search_grids, search_lines
 from bench.report.server import server_grids, server_notes
-from bench.report.texts import EMULATED, NULL, Row, emulated, measure_of, ms, number, of, short, usd, usd_per_million
+from bench.report.texts import EMULATED, NULL, Row, emulated, measure_of, ms, number, short, usd, usd_per_million
 from bench.results import STEPS_FOLDER, Run
+from bench.wording import of
 
 NULL_NOTE = (
     f"{NULL}: too few samples; a percentile needs ten in its tail: p50 20, p90 100, p95 200, p99 1,000 "

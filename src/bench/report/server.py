@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bench.report.page import Grid
-from bench.report.texts import NULL, Row, ms, of
+from bench.report.texts import NULL, Row, ms
+from bench.wording import of
 
 if TYPE_CHECKING:
     from bench.results import Run

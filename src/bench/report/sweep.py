@@ -8,8 +8,9 @@ from statistics import median
 from bench.costs import sweep_notes
 from bench.report.page import Grid, Page
 from bench.report.run import notes, streams_of
-from bench.report.texts import Row, emulated, measure_of, ms, number, of, short, usd_per_million
+from bench.report.texts import Row, emulated, measure_of, ms, number, short, usd_per_million
 from bench.results import CellState, Sweep
+from bench.wording import of
 
 REPEATED = "Each value is the median over up to {} repetitions, with the least and the greatest of them in brackets."
 

@@ -27,11 +27,6 @@ def emulated(rows: Sequence[Row]) -> str:
     return EMULATED if any(row["emulated"] for row in rows) else ""
 
 
-def of(count: int, noun: str) -> str:
-    """A count with its noun, in the plural where there are several."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def short(text: str) -> str:
     """The text in one line that is not too long."""
     line = " ".join(text.split())

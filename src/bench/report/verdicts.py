@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from bench.compare import Outcome
 from bench.compare.reasons import shown
-from bench.report.folded import few
 from bench.report.page import Grid, Page
-from bench.report.texts import EMULATED, NULL, bounds, ms, number, of, ratio
+from bench.report.texts import EMULATED, NULL, bounds, ms, number, ratio
 from bench.report.why import why
+from bench.wording import few, of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

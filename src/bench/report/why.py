@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bench.compare import Outcome
-from bench.report.folded import few, warning
+from bench.compare.reasons import needed
+from bench.report.folded import warning
+from bench.wording import few
 
 if TYPE_CHECKING:
     from bench.compare import Comparison, Overall, Verdict
-
-_INTERVAL = re.compile(r"(?:the |, )interval \S+ to \S+")
-"""It stands in the table."""
-_MORE = re.compile(r"about ([\d,]+) (pairs|runs on each side) would tell")
 
 
 def why(comparison: Comparison) -> Iterator[str]:
@@ -22,14 +19,14 @@ def why(comparison: Comparison) -> Iterator[str]:
     yield from _in_all(comparison)
     reasons: dict[tuple[str, str, str, str], list[Verdict]] = {}
     for each in comparison.verdicts:
-        key = each.candidate, each.measure, each.verdict.value, _common(each, comparison)
+        key = each.candidate, each.measure, each.verdict.value, each.reason
         reasons.setdefault(key, []).append(each)
     several = len(comparison.candidates) > 1
     for (candidate, measure, verdict, reason), members in reasons.items():
         who = f"{candidate}, " if several else ""
         mark = "Warning: " if verdict == Outcome.NOT_COMPARABLE else ""
         places = few([f"{each.cell} {each.operation}".strip() for each in members])
-        yield f"{mark}{who}{places} {measure}: {verdict}; {reason}{_more(members)}."
+        yield f"{mark}{who}{places} {measure}: {verdict}; {'; '.join(filter(None, (reason, needed(members))))}."
     yield from _overlooked(comparison)
     asked = [(each.cell, each.operation) for each in comparison.verdicts]
     for doubt in dict.fromkeys(str(doubt) for each in comparison.verdicts for doubt in each.warnings):
@@ -41,32 +38,13 @@ def why(comparison: Comparison) -> Iterator[str]:
 def _in_all(comparison: Comparison) -> Iterator[str]:
     reasons: dict[str, list[Overall]] = {}
     for each in comparison.overall:
-        reasons.setdefault(_INTERVAL.sub("", each.reason), []).append(each)
+        reasons.setdefault(each.reason, []).append(each)
     several = len(comparison.candidates) > 1
     for reason, members in reasons.items():
         places = [
             " ".join(filter(None, (each.candidate if several else "", each.cell, each.measure))) for each in members
         ]
         yield f"In all, {few(places)}: {reason}."
-
-
-def _common(verdict: Verdict, comparison: Comparison) -> str:
-    """The reason without what stands in the table or in a line of its own."""
-    text = _MORE.sub("", _INTERVAL.sub("the interval", verdict.reason))
-    for each in comparison.objections:
-        if each.allowed:
-            text = text.replace(f"overlooked: {each.reason} ({each.kind})", "")
-    return "; ".join(filter(None, (part.strip() for part in text.split(";"))))
-
-
-def _more(members: Sequence[Verdict]) -> str:
-    """How many pairs would tell, from the operation that needs fewest to the one that needs most."""
-    found = [hit for each in members if (hit := _MORE.search(each.reason))]
-    if not found:
-        return ""
-    counts = sorted({int(hit[1].replace(",", "")) for hit in found})
-    span = f"{counts[0]:,} to {counts[-1]:,}" if len(counts) > 1 else f"{counts[0]:,}"
-    return f"; about {span} {found[0][2]} would tell"
 
 
 def _overlooked(comparison: Comparison) -> Iterator[str]:

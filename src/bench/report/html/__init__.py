@@ -134,7 +134,7 @@ def _title(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> str:
 
 def _facts(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> dict[str, str]:
     from bench.report.html.cells import place
-    from bench.report.texts import of
+    from bench.wording import of
 
     runs = [run for cell in cells for run in cell.runs]
     started = sorted(run.started_at for run in runs)
@@ -153,7 +153,7 @@ def _facts(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> dict[str, s
 
 def _counted(cells: Sequence[Cell]) -> str:
     """How many cells there are, and how often each was repeated."""
-    from bench.report.texts import of
+    from bench.wording import of
 
     times = [len(cell.states) for cell in cells]
     if max(times) == 1:
@@ -165,7 +165,7 @@ def _counted(cells: Sequence[Cell]) -> str:
 
 
 def _machine(host: Mapping[str, Any]) -> str:
-    from bench.report.texts import of
+    from bench.wording import of
 
     memory = f"{(host.get('memory_bytes') or 0) / 2**30:.0f} GiB"
     return f"{host.get('processor', 'unknown')}, {of(host.get('logical_cores') or 0, 'core')}, {memory}"

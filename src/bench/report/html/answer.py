@@ -8,7 +8,8 @@ from bench.compare import Comparison, Outcome, Overall
 from bench.report.html import load_curve, scaling, verdicts
 from bench.report.html.cells import Cell
 from bench.report.html.doubts import doubted
-from bench.report.texts import ms, number, of
+from bench.report.texts import ms, number
+from bench.wording import of
 
 NAMED = 4
 """So many answers are listed; of more, the others are counted."""

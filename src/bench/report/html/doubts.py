@@ -8,7 +8,8 @@ from bench.compare import Comparison
 from bench.doubt import Doubt
 from bench.report.html.cells import Cell
 from bench.report.html.document import Column, Section, Table, Value
-from bench.report.texts import of, short
+from bench.report.texts import short
+from bench.wording import few
 
 MAX_NAMED = 6
 
@@ -61,8 +62,8 @@ def _of_summaries(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str, str]]:
         concerned = {cell.label: list(dict.fromkeys(names)) for cell, names in mine if names}
         all_of = all(len(set(names)) == len(cell.operations) for cell, names in mine if names)
         operations = list(dict.fromkeys(name for names in concerned.values() for name in names))
-        told = "all" if all_of and len(operations) > 1 else _named(operations)
-        yield doubt, _named(list(concerned)), told, _remedy(doubt)
+        told = "all" if all_of and len(operations) > 1 else few(operations, MAX_NAMED)
+        yield doubt, few(list(concerned), MAX_NAMED), told, _remedy(doubt)
 
 
 def _of_verdicts(cells: Sequence[Cell], compared: Mapping[str, Comparison]) -> Iterator[tuple[str, str, str, str]]:
@@ -76,7 +77,7 @@ def _of_verdicts(cells: Sequence[Cell], compared: Mapping[str, Comparison]) -> I
                     found.setdefault(doubt, {})[(verdict.candidate, verdict.operation)] = None
     for doubt, places in found.items():
         candidates, operations = (list(dict.fromkeys(place[at] for place in places)) for at in (0, 1))
-        yield doubt, _named(candidates), _named(operations), _remedy(doubt)
+        yield doubt, few(candidates, MAX_NAMED), few(operations, MAX_NAMED), _remedy(doubt)
 
 
 def _remedy(doubt: str) -> str:
@@ -95,7 +96,7 @@ def _of_manifests(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str, str]]:
     for text, labels in found.items():
         name, _, meaning = text.partition(": ")
         told = meaning if name.replace("_", "").replace(" ", "").isalnum() and meaning and " " not in name else text
-        yield name if told is meaning else "note", _named(list(dict.fromkeys(labels))), "", told
+        yield name if told is meaning else "note", few(list(dict.fromkeys(labels)), MAX_NAMED), "", told
 
 
 def _errors(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str, str]]:
@@ -112,10 +113,4 @@ def _errors(cells: Sequence[Cell]) -> Iterator[tuple[str, str, str, str]]:
                 labels.setdefault(key, {})[cell.label] = None
     for key, count in counts.items():
         name, operation, said = key
-        yield f"{count:,} × {name}", _named(list(labels[key])), operation, said
-
-
-def _named(names: Sequence[str]) -> str:
-    if len(names) <= MAX_NAMED:
-        return ", ".join(names)
-    return f"{', '.join(names[:MAX_NAMED])} and {of(len(names) - MAX_NAMED, 'other')}"
+        yield f"{count:,} × {name}", few(list(labels[key]), MAX_NAMED), operation, said

@@ -10,8 +10,9 @@ from bench.report.html import drawing
 from bench.report.html.cells import Cell, blocks
 from bench.report.html.document import Chart, Column, Legend, Section, Spec, Table, Value
 from bench.report.server import counted_rows, query_rows, server_notes
-from bench.report.texts import NULL, Row, ms, of
+from bench.report.texts import NULL, Row, ms
 from bench.results import Run
+from bench.wording import of
 
 REST = "commit, network and client"
 PARTS = ("queued", "compile", "execute", "blocked", REST)

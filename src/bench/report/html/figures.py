@@ -8,7 +8,8 @@ from bench.report.html import drawing
 from bench.report.html.cells import Cell, blocks, middle
 from bench.report.html.document import Column, Folded, Mark, Section, Table, Value
 from bench.report.run import NULL_NOTE, time_notes
-from bench.report.texts import NULL, Row, emulated, ms, number, of, usd, usd_per_million
+from bench.report.texts import NULL, Row, emulated, ms, number, usd, usd_per_million
+from bench.wording import of
 
 MAX_ROWS = 400
 COUNTS = ("count", "errors", "aborted", "late", "dropped", "rows")

@@ -10,8 +10,9 @@ from bench.report.html import drawing
 from bench.report.html.cells import Cell, blocks
 from bench.report.html.document import Block, Chart, Section, Spec
 from bench.report.html.spread import legend
-from bench.report.texts import number, of, usd
+from bench.report.texts import number, usd
 from bench.results import Run, Sweep
+from bench.wording import of
 
 ESTIMATES = (
     "Estimates: USD per million operations of the measured mix. On the Pareto line nothing else is both cheaper and "

@@ -8,7 +8,8 @@ from bench.report.html import drawing
 from bench.report.html.cells import Cell, steps_told
 from bench.report.html.document import Block, Chart, Heading, Section, Spec
 from bench.report.html.tally import MAX_SLOTS, Tally, percentile_ns
-from bench.report.texts import number, of
+from bench.report.texts import number
+from bench.wording import of
 
 MAX_CELLS = 12
 PERCENTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))

@@ -11,7 +11,8 @@ from bench.report.html import drawing
 from bench.report.html.cells import Cell, flat
 from bench.report.html.document import Block, Chart, Heading, Legend, Section, Spec
 from bench.report.html.tally import percentile_ns
-from bench.report.texts import number, of
+from bench.report.texts import number
+from bench.wording import of
 
 CLIENTS = "load.clients"
 

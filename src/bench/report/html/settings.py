@@ -7,8 +7,9 @@ from typing import Any
 
 from bench.report.html.cells import Cell, flat
 from bench.report.html.document import Block, Column, Folded, Section, Table, Value
-from bench.report.texts import NULL, of
+from bench.report.texts import NULL
 from bench.results import Run
+from bench.wording import of
 
 MAX_ROWS = 250
 MAX_TEXT = 120

@@ -12,8 +12,9 @@ from bench.report.html import drawing
 from bench.report.html.cells import Cell, blocks, measure, middle, steps_told
 from bench.report.html.document import Block, Chart, Heading, Legend, Section, Spec
 from bench.report.html.tally import BINS, PER_OCTAVE, PRECISION_RATIO, centres_ns, percentile_ns
-from bench.report.texts import ms, of
+from bench.report.texts import ms
 from bench.stats.percentiles import TAIL
+from bench.wording import of
 
 MAX_OPERATIONS = 30
 MAX_SHAPES = 80

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.compare import Comparison, Outcome, Overall, Verdict
-from bench.compare.reasons import FARTHEST
+from bench.compare.reasons import FARTHEST, whole
 from bench.report.html import drawing
 from bench.report.html.document import Block, Chart, Column, Heading, Mark, Section, Spec, Table, Value
-from bench.report.texts import bounds, of, ratio
+from bench.report.texts import bounds, ratio
+from bench.wording import few, of
 
 MARKS: Mapping[Outcome, Mark] = {
     Outcome.FASTER: "good",
@@ -127,9 +128,8 @@ def _folded(group: Sequence[Verdict], comparison: Comparison, *, several: bool) 
     """One row for all of them."""
     operations = list(dict.fromkeys(map(_named, group)))
     asked = {_named(each) for each in comparison.of(group[0].candidate)}
-    told = f"all {len(asked)}" if len(operations) == len(asked) > 1 else ", ".join(operations[:MAX_NAMED])
-    more = f" and {of(len(operations) - MAX_NAMED, 'other')}" if ", " in told and len(operations) > MAX_NAMED else ""
-    return _line(told + more, ", ".join(dict.fromkeys(each.measure for each in group)), group[0], several=several)
+    told = f"all {len(asked)}" if len(operations) == len(asked) > 1 else few(operations, MAX_NAMED)
+    return _line(told, ", ".join(dict.fromkeys(each.measure for each in group)), group[0], several=several)
 
 
 def _line(operation: str, measure: str, each: Verdict | Overall, *, several: bool) -> tuple[Value, ...]:
@@ -143,7 +143,7 @@ def _line(operation: str, measure: str, each: Verdict | Overall, *, several: boo
             Value(text=text, exact=value)
             for text, value in zip(bounds(each.low, each.high), (each.low, each.high), strict=True)
         ),
-        Value(text=each.reason),
+        Value(text=whole(each) if isinstance(each, Verdict) else each.reason),
     )
 
 
