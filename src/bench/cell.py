@@ -127,10 +127,7 @@ class _Measurement:
                 self.observation.conclude(backend, self.plan.namespace)
 
     def _processes(self) -> int:
-        config, known = self.config, self.config.backend.capabilities
-        return config.load.worker_processes(
-            cores=environment.usable_cores(), limit=known.processes_by_default, lone=known.best_alone
-        )
+        return self.config.worker_processes(environment.usable_cores())
 
     def _say(self, line: str) -> None:
         """Show a line, and keep it with the results."""

@@ -44,11 +44,11 @@ class Comparison:
         return {"cells": list(self.cells), "estimate": True, "break_even": found, "reason": self.reason}
 
 
-def usd(value: float) -> str:
-    """An amount of money to three digits that mean something, without an exponent.
+def amount(value: float) -> str:
+    """USD, or credits, to three digits that mean something, without an exponent.
 
     Example:
-        >>> usd(0.0000703), usd(0.27), usd(12345.6)
+        >>> amount(0.0000703), amount(0.27), amount(12345.6)
         ('0.0000703', '0.27', '12,346')
     """
     if not value:
@@ -62,11 +62,11 @@ def run_notes(run: Run) -> list[str]:
     cost = run.manifest.get("cost")
     if not isinstance(cost, dict):
         return []
-    credits = f" or {usd(cost['credits'])} credits" if cost.get("credits") is not None else ""
+    credits = f" or {amount(cost['credits'])} credits" if cost.get("credits") is not None else ""
     data = cost.get("parts_usd", {}).get("data", 0.0)
     return [
-        f"Cost (estimate): {usd(cost['usd'])} USD{credits} for the whole run, of which {usd(data)} USD for bringing in "
-        f"the data; USD per run is each operation's part of the rest. {_listed(cost)}",
+        f"Cost (estimate): {amount(cost['usd'])} USD{credits} for the whole run, of which {amount(data)} USD for "
+        f"bringing in the data; USD per run is each operation's part of the rest. {_listed(cost)}",
         *(f"Cost assumes: {text}" for text in cost.get("assumptions", [])),
     ]
 
@@ -176,7 +176,7 @@ def break_even_notes(sweep: Sweep) -> Iterator[str]:
         if running:
             always = running + _mean_cost(done[cell], "fixed_usd_per_hour")
             backend = done[cell][0].key.backend
-            yield f"{backend}, when never suspended, costs {usd(always)} USD per hour at any rate ({cell})."
+            yield f"{backend}, when never suspended, costs {amount(always)} USD per hour at any rate ({cell})."
 
 
 def _sentence(each: Comparison) -> str:
@@ -188,7 +188,7 @@ def _sentence(each: Comparison) -> str:
     if found.operations_per_hour is not None:
         return (
             f"{start}{found.operations_per_hour:,.0f} operations per hour, where each costs "
-            f"{usd(found.usd_per_hour or 0.0)} USD per hour; below that {found.cheaper_below} is cheaper, "
+            f"{amount(found.usd_per_hour or 0.0)} USD per hour; below that {found.cheaper_below} is cheaper, "
             f"above it {found.cheaper_above}."
         )
     most = f"any rate that both can serve, up to {found.common_operations_per_hour:,.0f} operations per hour"

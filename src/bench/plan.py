@@ -66,6 +66,11 @@ class RunConfig:
     turn: Turn | None = None
     """Where this run stands in its sweep; None: it is no part of one."""
 
+    def worker_processes(self, cores: int) -> int:
+        """How many worker processes drive the clients on a machine with so many cores for us."""
+        known = self.backend.capabilities
+        return self.load.worker_processes(cores=cores, limit=known.processes_by_default, lone=known.best_alone)
+
     @property
     def repetition(self) -> int:
         """Which repetition of its cell this is, from 0."""

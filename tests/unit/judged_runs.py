@@ -1,6 +1,6 @@
 """Written runs, compared."""
 
-from written_runs import write_run
+from written_runs import write_run, write_sweep
 
 from bench.compare import compare
 from bench.results import open_run
@@ -22,3 +22,16 @@ def two(tmp_path, first=None, second=None, **options):
 
 def said(comparison, measure="p50"):
     return {each.operation: each.verdict.value for each in comparison.verdicts if each.measure == measure}
+
+
+def two_by_two(directory, options, **common):
+    """A sweep of two backends by two workloads; `options` gives those of each cell, `common` has those of all."""
+    cells = [
+        (
+            f"{backend}_{workload}",
+            {"backend": backend, "workload": workload, "question": workload} | options(backend, workload),
+        )
+        for backend in ("engine_a", "engine_b")
+        for workload in ("points", "joins")
+    ]
+    return write_sweep(directory, *cells, **common)

@@ -1,8 +1,7 @@
 """Which claims are decided together: those on one cell, and the same ones for the page and for `bench compare`."""
 
 import pytest
-from judged_runs import judge
-from written_runs import write_sweep
+from judged_runs import judge, two_by_two
 
 from bench.compare import open_sides
 from bench.report.html.cells import cells_of
@@ -14,21 +13,13 @@ from bench.results import open_sweep
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
     """Two backends by two workloads; the second backend is slower in the joins only, by what three pairs can tell."""
-    cells = [
-        (
-            f"{backend}_{workload}",
-            {
-                "backend": backend,
-                "workload": workload,
-                "question": workload,
-                "operations": {f"{workload}_{at}": ns for at, ns in enumerate((2e5, 3e6, 8e6))},
-                "slower": {"joins_0": 1.3, "joins_1": 1.5} if backend == "engine_b" else {},
-            },
-        )
-        for backend in ("engine_a", "engine_b")
-        for workload in ("points", "joins")
-    ]
-    return write_sweep(tmp_path_factory.mktemp("results") / "sweep", *cells, repetitions=3, size=60, between_runs=0.02)
+
+    def options(backend, workload):
+        slower = {"joins_0": 1.3, "joins_1": 1.5} if backend == "engine_b" else {}
+        return {"operations": {f"{workload}_{at}": ns for at, ns in enumerate((2e5, 3e6, 8e6))}, "slower": slower}
+
+    folder = tmp_path_factory.mktemp("results") / "sweep"
+    return two_by_two(folder, options, repetitions=3, size=60, between_runs=0.02)
 
 
 def test_the_page_and_the_command_say_the_same_of_a_sweep(sweep):

@@ -1,8 +1,8 @@
 """A comparison of many operations is read in a pipe: nothing is wide, and no reason stands there twice."""
 
 import pytest
-from judged_runs import judge, two
-from written_runs import write_run, write_sweep
+from judged_runs import judge, two, two_by_two
+from written_runs import write_run
 
 from bench.compare import compare, open_sides
 from bench.report import forms
@@ -16,21 +16,12 @@ MANY = {f"operation_{at:02}": 2e5 + 1e4 * at for at in range(20)}
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
-    cells = [
-        (
-            f"{backend}_{workload}",
-            {
-                "backend": backend,
-                "workload": workload,
-                "question": workload,
-                "operations": MANY,
-                "warnings": ["worker_saturated"] if (backend, workload) == ("engine_b", "joins") else [],
-            },
-        )
-        for backend in ("engine_a", "engine_b")
-        for workload in ("points", "joins")
-    ]
-    return write_sweep(tmp_path_factory.mktemp("results") / "sweep", *cells, repetitions=3, size=40, between_runs=0.3)
+    def options(backend, workload):
+        saturated = (backend, workload) == ("engine_b", "joins")
+        return {"operations": MANY, "warnings": ["worker_saturated"] if saturated else []}
+
+    folder = tmp_path_factory.mktemp("results") / "sweep"
+    return two_by_two(folder, options, repetitions=3, size=40, between_runs=0.3)
 
 
 def test_no_line_of_a_table_is_wide_and_each_reason_stands_once(sweep):

@@ -116,7 +116,7 @@ def test_bind_carries_values_in_order_and_null_as_no_value():
 def test_whole_numbers_are_sent_in_binary_form_all_rows_at_once():
     rows = [(7, -1), (2**31 - 1, -(2**31)), (0, 256)]
     columns = messages.int4_columns(rows)
-    sent = messages.Bound(b"bench_000001", 2).whole(columns, len(rows))
+    sent = messages.Bound(b"bench_000001", 2).int4_messages(columns, len(rows))
     assert [type(each) for each in sent] == [bytes] * 3
     for row, each in zip(rows, sent, strict=True):
         kind, length = struct.unpack_from("!ci", each)
@@ -131,6 +131,6 @@ def test_what_is_no_whole_number_of_four_bytes_is_not_sent_as_one(value):
 
 
 def test_a_statement_without_parameters_has_one_message():
-    sent = messages.Bound(b"bench_000001", 0).whole(messages.int4_columns([(), ()]), 2)
+    sent = messages.Bound(b"bench_000001", 0).int4_messages(messages.int4_columns([(), ()]), 2)
     assert sent[0] == sent[1]
     assert struct.unpack("!hhhh", sent[0][19 : 1 + struct.unpack_from("!ci", sent[0])[1]]) == (1, 1, 0, 0)

@@ -89,6 +89,8 @@ class Session(ABC):
     ) -> Iterable[Sequence[Value]]:
         """The values of several calls in the form in which this driver sends them, worked out before they are timed.
 
+        They may come one by one, each worked out when it is asked for, so that none keeps others waiting for all.
+
         What it gives is taken by the calls of every session of the same database.
 
         Args:

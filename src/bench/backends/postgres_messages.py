@@ -71,11 +71,12 @@ class Bound:
         self._size = 4 + len(self._prefix) + 4 * parameters + len(AS_TEXT)
         self._heads: dict[int, bytes] = {}
         """By the size of the values: what stands before them."""
-        whole = b"\0" + name + b"\0" + ALL_BINARY + INT16(parameters) + (INT32(4) + INT32(0)) * parameters
-        self._whole = b"B" + INT32(4 + len(whole) + len(AS_TEXT)) + whole + ANSWER
-        self._values_at = len(self._whole) - len(ANSWER) - 8 * parameters
+        int4 = b"\0" + name + b"\0" + ALL_BINARY + INT16(parameters) + (INT32(4) + INT32(0)) * parameters
+        self._int4 = b"B" + INT32(4 + len(int4) + len(AS_TEXT)) + int4 + ANSWER
+        """The message for zeros in binary form, over which the values are laid."""
+        self._values_at = len(self._int4) - len(ANSWER) - 8 * parameters
 
-    def whole(self, columns: Sequence[np.ndarray], rows: int) -> list[bytes]:
+    def int4_messages(self, columns: Sequence[np.ndarray], rows: int) -> list[bytes]:
         """All that is sent for each row of whole numbers, which go in binary form: all messages are written at once.
 
         Args:
@@ -84,9 +85,9 @@ class Bound:
         """
         import numpy as np
 
-        size = len(self._whole)
+        size = len(self._int4)
         written = np.empty((rows, size), dtype=np.uint8)
-        written[:] = np.frombuffer(self._whole, dtype=np.uint8)
+        written[:] = np.frombuffer(self._int4, dtype=np.uint8)
         for position, column in enumerate(columns):
             at = self._values_at + 8 * position + 4
             written[:, at : at + 4] = column.view(np.uint8).reshape(rows, 4)

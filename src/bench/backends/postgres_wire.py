@@ -75,11 +75,11 @@ class WireSession(LibpqSession):
         columns = messages.int4_columns(rows)
         if columns is not None and len(columns) == len(statement.parameters):
             # Only the calls of this module look into them.
-            writer = self._writer(self.whole(statement), len(columns))
-            return cast("Sequence[Sequence[Value]]", writer.whole(columns, len(rows)))
+            writer = self._writer(self.int4_name(statement), len(columns))
+            return cast("Sequence[Sequence[Value]]", writer.int4_messages(columns, len(rows)))
         return cast("Iterable[Sequence[Value]]", self._written(super().encode(statement, rows)))
 
-    def whole(self, statement: Statement) -> bytes:
+    def int4_name(self, statement: Statement) -> bytes:
         """The name of a statement that is prepared for whole numbers only."""
         return self._names.name(statement.sql, (INT4_OID,) * len(statement.parameters))
 
@@ -100,7 +100,7 @@ class WireSession(LibpqSession):
             raise psycopg.OperationalError(OTHER_KIND)
         if type(given) not in {bytes, Written}:
             (given,) = self.encode(statement, [values], counting=True)
-        name, message = given if isinstance(given, Written) else (self.whole(statement), cast("bytes", given))
+        name, message = given if isinstance(given, Written) else (self.int4_name(statement), cast("bytes", given))
         if name in self.prepared:
             return message, b""
         sql, types = self._names.statement(name)
@@ -207,12 +207,12 @@ class WireSession(LibpqSession):
     def counting(self, statement: Statement) -> Count:
         """One write and one read."""
         fd, known, prepared, write, read = self.pgconn.socket, self.ends.get, self.prepared, os.write, os.read
-        self._counts, whole, size = True, self.whole(statement), READ_BYTES
+        self._counts, int4_name, size = True, self.int4_name(statement), READ_BYTES
 
         def count(values: Sequence[Value]) -> int:
             nonlocal size
             given: object = values
-            if type(given) is bytes and whole in prepared and self._blocking:
+            if type(given) is bytes and int4_name in prepared and self._blocking:
                 message = given
             elif type(given) is Written and given.name in prepared and self._blocking:
                 message = given.message
@@ -304,11 +304,11 @@ class WireLine(Line):
     def prepare(self, statement: Statement) -> Send:
         """Prepared on the server together with its first execution with values of these types."""
         session, prepared, fd, write = self._session, self._session.prepared, self._fd, os.write
-        whole = session.whole(statement)
+        int4_name = session.int4_name(statement)
 
         def send(values: Sequence[Value]) -> None:
             given: object = values
-            if type(given) is bytes and whole in prepared:
+            if type(given) is bytes and int4_name in prepared:
                 message = given
             elif type(given) is Written and given.name in prepared:
                 message = given.message

@@ -56,9 +56,7 @@ def examine(config: RunConfig) -> Iterator[Finding]:
     yield clock(time.perf_counter_ns)
     yield wall_clock(datetime.now(UTC))
     cores = environment.usable_cores()
-    known = config.backend.capabilities
-    processes = config.load.worker_processes(cores=cores, limit=known.processes_by_default, lone=known.best_alone)
-    yield from machine(processes, cores)
+    yield from machine(config.worker_processes(cores), cores)
     yield disk(config.home)
     yield from backend(config)
 

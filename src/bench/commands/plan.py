@@ -202,11 +202,11 @@ def _sum(cells: Sequence[tuple[RunConfig, Plan, Estimate]]) -> Spending:
 
 
 def _amount(spending: Spending) -> str:
-    from bench.costs import usd
+    from bench.costs import amount
 
     parts = [f"about {spending.seconds:,.0f} s"]
-    parts += [f"{usd(spending.credits)} credits"] if spending.credits is not None else []
-    parts += [f"{usd(spending.usd)} USD"] if spending.usd is not None else []
+    parts += [f"{amount(spending.credits)} credits"] if spending.credits is not None else []
+    parts += [f"{amount(spending.usd)} USD"] if spending.usd is not None else []
     return ", ".join(parts)
 
 

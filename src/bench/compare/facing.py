@@ -215,7 +215,7 @@ class Facing:
 
     def _times(self, side: Sequence[Measured], operation: str) -> Histogram | None:
         known = [each.samples[operation].times for each in side if operation in each.samples]
-        return sum(known, Histogram(counts=np.zeros(0, dtype=np.int64))) if len(known) == len(side) else None
+        return Histogram.sum_of(known) if len(known) == len(side) else None
 
     def _draws(self, side: Sequence[Measured], operation: str, measure: Measure) -> list[np.ndarray]:
         return [each.samples[operation].draws[measure] for each in side if operation in each.samples]

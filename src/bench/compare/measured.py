@@ -26,7 +26,6 @@ Row: TypeAlias = "dict[str, Any]"
 WHOLE = "all operations"
 """What a claim on a whole workload stands under, beside the names of operations."""
 _COLUMNS = ("operation", "phase", "status", "intended_start_ns", "start_ns", "end_ns")
-_EMPTY = Histogram(counts=np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +139,7 @@ def sampled(run: Run, measures: Sequence[Measure], time: str) -> dict[str, Sampl
     rng = np.random.default_rng(zlib.crc32(run.key.run_id.encode()))  # the same numbers whenever it is compared
     each = {operation: _sampled(blocks, measures, rng) for operation, blocks in found.items()}
     if "throughput" in measures and found:
-        together = tuple(sum(blocks, _EMPTY) for blocks in zip(*found.values(), strict=True))
+        together = tuple(map(Histogram.sum_of, zip(*found.values(), strict=True)))
         each[WHOLE] = _sampled(together, ("throughput",), rng)
     return each
 
@@ -148,7 +147,7 @@ def sampled(run: Run, measures: Sequence[Measure], time: str) -> dict[str, Sampl
 def _sampled(blocks: tuple[Histogram, ...], measures: Sequence[Measure], rng: np.random.Generator) -> Sampled:
     draws = {measure: _draw(blocks, measure, rng) for measure in measures}
     filled = sum(len(block) > 0 for block in blocks)
-    return Sampled(times=sum(blocks, _EMPTY), draws=draws, filled=filled)
+    return Sampled(times=Histogram.sum_of(blocks), draws=draws, filled=filled)
 
 
 def _draw(blocks: tuple[Histogram, ...], measure: Measure, rng: np.random.Generator) -> np.ndarray:

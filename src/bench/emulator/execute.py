@@ -220,7 +220,7 @@ def _fill(
     columns = cursor.columns
     try:
         cursor.run(insert, values)
-    except BaseException:
+    except BaseException:  # an interrupt too must not leave a table without its rows
         session = execution.session
         session.account.engine.drop_table(*tables.name_of(session, insert.this).parts)
         raise

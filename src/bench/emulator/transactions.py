@@ -40,7 +40,7 @@ def around(session: Session, tree: exp.Expr, *, batch: bool) -> Iterator[bool]:
     try:
         yield False
         session.engine.commit()
-    except BaseException:
+    except BaseException:  # an interrupt too must not leave it open
         session.engine.rollback()
         raise
 

@@ -65,7 +65,7 @@ def ms(value_ns: float | None) -> str:
 
 def usd(value: float | None) -> str:
     """An amount of money, to three digits."""
-    return NULL if value is None else costs.usd(value)
+    return NULL if value is None else costs.amount(value)
 
 
 def usd_per_million(usd_per_1000: float | None) -> str:

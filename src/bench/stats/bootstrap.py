@@ -133,7 +133,7 @@ def _bins_at(q: float, drawn: np.ndarray, up_to: np.ndarray) -> np.ndarray:
 
 def _stacked(blocks: Sequence[Histogram]) -> tuple[np.ndarray, np.ndarray]:
     """Counts of shape (blocks, bins) and the values of the bins, for the bins in which there is a value."""
-    whole = sum(blocks, Histogram(counts=np.zeros(0, dtype=np.int64)))
+    whole = Histogram.sum_of(blocks)
     if not len(whole):
         raise ValueError("there is no value to draw from")
     counts = np.zeros((len(blocks), len(whole.counts)), dtype=np.float32)

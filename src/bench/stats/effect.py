@@ -51,9 +51,8 @@ def outliers(times: Histogram) -> Outliers | None:
         return None
     q1, q3 = times.quantile(0.25), times.quantile(0.75)
     fence = math.exp(math.log(q3) + FAR_OUT * (math.log(q3) - math.log(q1)))
-    beyond = np.floor(times.values) > fence * (
-        1 + 1e-9
-    )  # quantiles are whole too: equal times are not above themselves
+    # Quantiles are whole, so values are made so too: of equal times none is above the others.
+    beyond = np.floor(times.values) > fence * (1 + 1e-9)
     return Outliers(count=int(times.counts[beyond].sum()), above_ns=round(fence))
 
 

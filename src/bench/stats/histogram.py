@@ -8,8 +8,12 @@ read off the bits of a number, without a logarithm and for all values at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PART_BITS = 10
 """Each power of two has 2 ** 10 bins."""
@@ -41,6 +45,11 @@ class Histogram:
         bins = bins_of(values)
         first = int(bins.min())
         return cls(first=first, counts=np.bincount(bins - first))
+
+    @classmethod
+    def sum_of(cls, parts: Iterable[Histogram]) -> Histogram:
+        """The counts of all of them together; without a value where there is none."""
+        return sum(parts, cls(counts=np.zeros(0, dtype=np.int64)))
 
     def __len__(self) -> int:
         return int(self.counts.sum())
