@@ -2,7 +2,7 @@
 
     uv run python -m benchmarks.slowed [--smoke]
 
-A sweep of five interleaved repetitions of DuckDB against itself with a busy wait after the statements of one operation;
+A sweep of interleaved repetitions of DuckDB against itself with a busy wait after the statements of one operation;
 then `bench compare`. The end tells whether the verdicts are right.
 """
 
@@ -26,8 +26,8 @@ SLOWED = "small_range"
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, compare, and print the verdicts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--duration", type=float, default=4, help="seconds of each run")
+    parser.add_argument("--repetitions", type=int, default=10)
+    parser.add_argument("--duration", type=float, default=5, help="seconds of each run")
     parser.add_argument("--smoke", action="store_true", help="two short repetitions, to see that it works")
     asked = parser.parse_args(arguments)
     if asked.smoke:
