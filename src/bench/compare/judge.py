@@ -65,7 +65,6 @@ def compare(
     sides = {baseline_name: baseline, **candidates}
     labelled = cells(sides, by)
     reader = Reader(measures=measures)
-    read = {name: [reader.measured(run) for run in runs] for name, runs in sides.items()}
     found = {name: _facings(name, labelled[baseline_name], labelled[name], allow, reader) for name in candidates}
     ours = labelled[baseline_name]
     left = [note for name in candidates for note in _left_out(baseline_name, ours, name, labelled[name])]
@@ -73,7 +72,7 @@ def compare(
     return Comparison(
         baseline=_side(baseline_name, baseline),
         candidates=tuple(_side(name, runs) for name, runs in candidates.items()),
-        differences=(*differences(sides), *sent.differences(read)),
+        differences=(*differences(sides), *sent.differences(baseline_name, _by_cell(found))),
         objections=tuple(each for facings in found.values() for facing in facings for each in facing.objections),
         missing=tuple(each for name in candidates for each in _missing(ours, name, labelled[name])),
         verdicts=said,

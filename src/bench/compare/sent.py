@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bench.compare.configuration import ABSENT
 from bench.compare.model import Difference
 
 if TYPE_CHECKING:
+    from bench.compare.facing import Facing
     from bench.compare.measured import Measured
     from bench.results import Run
 
@@ -52,11 +54,38 @@ def alike_otherwise(runs: Sequence[Measured]) -> bool:
     return len(data) == 1 and None not in data and len({_asked(each.run) for each in runs}) == 1
 
 
-def differences(sides: Mapping[str, Sequence[Measured]]) -> Iterator[Difference]:
-    """A line for each operation whose SQL differs between the sides: the beginning of the hash of its text."""
-    for name in changed([each for side in sides.values() for each in side]):
-        hashes = ((side, dict.fromkeys(_hash(each.sent[name]) for each in runs)) for side, runs in sides.items())
-        yield Difference(key=f"sql of {name}", values=tuple((side, ", ".join(found)) for side, found in hashes))
+def differences(baseline: str, found: Mapping[str, Mapping[str, Facing]]) -> Iterator[Difference]:
+    """A line for each operation whose SQL differs between two sides of a cell: the beginning of the hash of its text.
+
+    Args:
+        baseline: What it is called.
+        found: By cell and candidate, the runs that face each other.
+    """
+    names = [baseline, *dict.fromkeys(name for faced in found.values() for name in faced)]
+    workloads = {_workload(faced) for faced in found.values()}
+    lines: dict[str, dict[str, dict[str, None]]] = {}
+    for faced in found.values():
+        place = f"{_workload(faced)}/" if len(workloads) > 1 else ""
+        sides = {
+            baseline: next(iter(faced.values())).baseline,
+            **{name: each.candidate for name, each in faced.items()},
+        }
+        for operation in _changed_between(faced.values()):
+            hashes = lines.setdefault(f"sql of {place}{operation}", {name: {} for name in names})
+            for name, runs in sides.items():
+                hashes[name] |= dict.fromkeys(_hash(each.sent[operation]) for each in runs if operation in each.sent)
+    for key, hashes in lines.items():
+        yield Difference(key=key, values=tuple((name, ", ".join(each) or ABSENT) for name, each in hashes.items()))
+
+
+def _changed_between(faced: Iterable[Facing]) -> dict[str, None]:
+    """The operations whose SQL one of several candidates was sent otherwise than the baseline."""
+    return {name: None for each in faced for name in changed([*each.baseline, *each.candidate])}
+
+
+def _workload(faced: Mapping[str, Facing]) -> str:
+    """The baseline's, in one cell."""
+    return next(iter(faced.values())).baseline[0].run.key.workload
 
 
 def _asked(run: Run) -> str:
