@@ -325,7 +325,7 @@ def test_there_must_be_two_sides(tmp_path, slowed):
     with pytest.raises(ConfigError, match="there is no directory"):
         open_sides([tmp_path / "none"])
     with pytest.raises(ConfigError, match="there are several directories"):
-        open_sides([run, slowed], by="backend")
+        open_sides([run, slowed], by="load.clients")
 
 
 # ---- documents ------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from bench.report.verdicts import comparison_page
 # ---- cells ----------------------------------------------------------------------------------------------------------
 
 
-def test_cells_that_differ_below_the_key_of_the_sides_are_no_repetitions(tmp_path):
+def test_engines_are_compared_setting_by_setting_where_the_sides_are_their_names(tmp_path):
     cells = [
         (
             f"{backend}_{memory}",
@@ -26,7 +26,9 @@ def test_cells_that_differ_below_the_key_of_the_sides_are_no_repetitions(tmp_pat
         for backend in ("engine_a", "engine_b")
         for memory in (1, 2)
     ]
-    found = judge(open_sides([write_sweep(tmp_path, *cells, repetitions=4, size=30)]), measures=["p50"])
+    found = judge(
+        open_sides([write_sweep(tmp_path, *cells, repetitions=4, size=30)], by="backend.name"), measures=["p50"]
+    )
     said = {(each.cell, each.verdict.value) for each in found.verdicts}
     assert {(cell, verdict) for cell, verdict in said if verdict in ("faster", "slower")} == {
         ("backend.settings.memory=2", "faster")

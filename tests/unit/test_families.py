@@ -2,9 +2,9 @@
 
 import pytest
 from judged_runs import judge, two_by_two
+from written_runs import write_sweep
 
 from bench.compare import open_sides
-from bench.report.html.cells import cells_of
 from bench.report.html.judged import comparisons
 from bench.report.verdicts import comparison_page
 from bench.results import open_sweep
@@ -22,19 +22,86 @@ def sweep(tmp_path_factory):
     return two_by_two(folder, options, repetitions=3, size=60, between_runs=0.02)
 
 
-def test_the_page_and_the_command_say_the_same_of_a_sweep(sweep):
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    """Two backends by two settings of them by two loads."""
+    cells = [
+        (
+            f"{backend}_{memory}_{clients}",
+            {
+                "backend": backend,
+                "question": f"{clients} clients",
+                "config": {
+                    "backend": {"name": backend, "settings": {"memory": memory}},
+                    "load": {"clients": clients},
+                },
+                "slower": {"join": {"engine_a": 1.0, "engine_b": 1.1}[backend] * memory},
+            },
+        )
+        for backend in ("engine_a", "engine_b")
+        for memory in (1, 2)
+        for clients in (1, 4)
+    ]
+    folder = tmp_path_factory.mktemp("settings")
+    common = {"repetitions": 3, "size": 60, "between_runs": 0.02}
+    return [write_sweep(folder / name, *cells, seed=seed, **common) for name, seed in (("mon", 0), ("tue", 50))]
+
+
+@pytest.mark.parametrize("by", ["", "backend"])
+def test_the_page_and_the_command_say_the_same_of_a_sweep(sweep, by):
     """All of it: what each interval is, at which level, and what is said in all of each workload."""
-    command = judge(open_sides([sweep]))
-    page = {name.partition(" · ")[2]: each for name, each in comparisons(cells_of([open_sweep(sweep)])).items()}
-    assert set(page) == {"points", "joins"}
-    for workload, found in page.items():
-        ours = [each for each in command.verdicts if each.cell == workload]
-        for mine, theirs in (
-            (ours, found.verdicts),
-            ([each for each in command.overall if each.cell == workload], found.overall),
-        ):
-            assert [_claim(each) for each in mine] == [_claim(each) for each in theirs]
-            assert any(each.level for each in mine)
+    page = comparisons([open_sweep(sweep)])
+    assert list(page) == ["tiny · points", "tiny · joins"]
+    assert_same(page, judge(open_sides([sweep], by=by)), cells=["points", "joins"])
+
+
+@pytest.mark.parametrize("by", ["", "backend"])
+def test_they_do_so_where_the_backends_were_configured_in_several_ways(settings, by):
+    found = judge(open_sides(settings[:1], by=by))
+    assert [each.name for each in (found.baseline, *found.candidates)] == [
+        f"engine_{name} · memory={memory}" for name in "ab" for memory in (1, 2)
+    ]
+    assert_same(comparisons([open_sweep(settings[0])]), found, cells=["load.clients=1", "load.clients=4"])
+    slower = {(each.candidate, each.cell) for each in found.verdicts if each.verdict == "slower"}
+    assert {candidate for candidate, _ in slower} >= {"engine_a · memory=2", "engine_b · memory=2"}
+
+
+def test_they_do_so_for_several_directories(settings):
+    found = judge(open_sides(settings, by="backend"))
+    names = [each.name for each in (found.baseline, *found.candidates)]
+    assert (names[0], names[-1], len(names)) == ("mon · engine_a · memory=1", "tue · engine_b · memory=2", 8)
+    page = comparisons([open_sweep(each) for each in settings])
+    assert_same(page, found, cells=["load.clients=1", "load.clients=4"])
+
+
+def test_cold_and_warm_are_two_questions_of_the_same_systems(tmp_path):
+    cells = [
+        (
+            f"{name}_{cold}",
+            {"backend": name, "question": f"{cold}", "config": {"backend": {"name": name}, "cold": cold}},
+        )
+        for name in ("engine_a", "engine_b")
+        for cold in (True, False)
+    ]
+    sweep = write_sweep(tmp_path / "sweep", *cells, repetitions=3, size=60)
+    page = comparisons([open_sweep(sweep)])
+    assert [name.rpartition(" · ")[2] for name in page] == ["cold=True", "cold=False"]
+    assert_same(page, judge(open_sides([sweep])), cells=["cold=True", "cold=False"])
+
+
+def test_systems_that_were_asked_under_other_loads_do_not_face_each_other(tmp_path):
+    cells = [
+        (name, {"backend": name, "question": name, "config": {"backend": {"name": name}, "load": {"clients": clients}}})
+        for name, clients in (("engine_a", 1), ("engine_b", 4))
+    ]
+    sweep = write_sweep(tmp_path / "sweep", *cells, repetitions=3, size=60)
+    found = judge(open_sides([sweep]))
+    assert found.verdicts == ()
+    assert found.notes == (
+        "Left out, as only engine_a has it: load.clients=1",
+        "Left out, as only engine_b has it: load.clients=4",
+    )
+    assert not comparisons([open_sweep(sweep)])
 
 
 def test_a_family_is_named_in_the_output(sweep):
@@ -50,6 +117,26 @@ def test_a_family_is_named_in_the_output(sweep):
     assert max(each.level for each in found.verdicts) == pytest.approx(1 - 0.05 / 3)
 
 
+def assert_same(page, command, *, cells):
+    """Each comparison of the page is one cell of the command's, to the last digit."""
+    assert len(page) == len(cells)
+    for cell, found in zip(cells, page.values(), strict=True):
+        for ours, theirs in ((command.verdicts, found.verdicts), (command.overall, found.overall)):
+            mine = [each for each in ours if each.cell == cell]
+            assert [_claim(each) for each in mine] == [_claim(each) for each in theirs]
+            assert any(each.level for each in mine)
+
+
 def _claim(each):
     operation = getattr(each, "operation", "")
-    return operation, each.measure, each.verdict, each.ratio, each.low, each.high, each.level, each.reason
+    return (
+        each.candidate,
+        operation,
+        each.measure,
+        each.verdict,
+        each.ratio,
+        each.low,
+        each.high,
+        each.level,
+        each.reason,
+    )

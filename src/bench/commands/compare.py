@@ -47,11 +47,15 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
 def _parser() -> Parser:
     parser = Parser(
         "compare",
-        "Compare runs or sweeps with a baseline, the first directory; or the cells of one sweep with each other.",
+        "Compare runs or sweeps with a baseline, the first directory; or the backends of one sweep with each other.",
     )
     parser.add_argument("directories", nargs="+", metavar="DIR", help="as printed at the end of a run or sweep")
     parser.add_argument(
-        "--by", default="", metavar="KEY", help="of one sweep: backend, cell, or a key such as load.clients"
+        "--by",
+        default="",
+        metavar="KEY",
+        help="what the sides differ in: backend (each as it was configured); of one sweep also cell, or a key such as "
+        "load.clients",
     )
     parser.add_argument("--baseline", default="", metavar="NAME", help="the side to compare with, instead of the first")
     parser.add_argument(

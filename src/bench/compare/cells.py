@@ -19,16 +19,30 @@ def cells(sides: Mapping[str, Sequence[Run]], by: str = "") -> dict[str, dict[st
     """By side and label, the runs of each cell, in order of repetition.
 
     A label names what tells the cells of a side apart: `points`, `load.clients=4`; it is empty where each side has
-    one cell. Runs with the same label are repetitions.
+    one cell. Runs with the same label are repetitions. Sides that differ in one noun on purpose were asked the same
+    otherwise, so that a label also names the other nouns, and the load, in which runs of two sides differ.
 
     Args:
         sides: The runs of each side.
-        by: Key in which the sides differ on purpose; it is in no label.
+        by: Key in which the sides differ on purpose; it is in no label. Empty: they are whatever was put together.
     """
-    nouns = [noun for noun in NOUNS if noun != by and any(_several(runs, noun) for runs in sides.values())]
-    groups = {name: _grouped(runs, nouns) for name, runs in sides.items()}
-    keys = _keys(group for each in groups.values() for group in each.values())
+    everything = [run for runs in sides.values() for run in runs]
+    scopes = [everything] if by in NOUNS else list(sides.values())
+    nouns = [noun for noun in NOUNS if noun != by and any(_several(runs, noun) for runs in scopes)]
+    keys = _keys(group for runs in sides.values() for group in _grouped(runs, nouns).values())
+    if by in NOUNS and by != "load":
+        loads = [key for key in _keys(_grouped(everything, nouns).values()) if key.startswith("load.")]
+        keys = list(dict.fromkeys([*keys, *loads]))
     return {name: _grouped(sorted(runs, key=lambda run: run.repetition), nouns, keys) for name, runs in sides.items()}
+
+
+def faced(sides: Mapping[str, Sequence[Run]], by: str) -> dict[str, dict[str, tuple[Run, ...]]]:
+    """By the label of a cell and side, the runs that face each other; a cell that only one side has is there too."""
+    found: dict[str, dict[str, tuple[Run, ...]]] = {}
+    for name, labelled in cells(sides, by).items():
+        for label, runs in labelled.items():
+            found.setdefault(label, {})[name] = runs
+    return found
 
 
 def block_of(run: Run) -> tuple[str, int] | None:
@@ -54,10 +68,13 @@ def pairs(baseline: Sequence[Run], candidate: Sequence[Run]) -> tuple[tuple[int,
     return () if 2 * torn > len(found) else found
 
 
-def matched(baseline: Iterable[str], candidate: Iterable[str]) -> list[tuple[str, str]]:
-    """Labels that belong together: equal ones, or whatever they are called where each side has a single cell."""
+def matched(baseline: Iterable[str], candidate: Iterable[str], by: str = "") -> list[tuple[str, str]]:
+    """Labels that belong together: equal ones.
+
+    Of sides that were put together by hand, with `by` empty, and have a single cell each: whatever these are called.
+    """
     base, cand = list(baseline), list(candidate)
-    if len(base) == len(cand) == 1:
+    if not by and len(base) == len(cand) == 1:
         return [(base[0], cand[0])]
     return [(label, label) for label in base if label in cand]
 

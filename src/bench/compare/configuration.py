@@ -17,6 +17,8 @@ NOUNS = ("dataset", "workload", "load", "backend")
 ABSENT = "–"
 _ELSEWHERE = ("home", "outputs", "budget", "fail_fast", "repetitions", "order")
 """Keys of the configuration that change nothing of what is measured."""
+_MOST_KEYS = 3
+"""So many are named of two descriptions that differ in more."""
 _HOST = ("system", "machine", "processor", "logical_cores", "memory_bytes", "python")
 
 
@@ -47,6 +49,25 @@ def varying(runs: Sequence[Run]) -> list[str]:
 def value_of(run: Run, key: str) -> str:
     """The value of a noun (its option's name) or of a dotted key."""
     return str(run.manifest[key]) if key in NOUNS else flat(run).get(key, ABSENT)
+
+
+def told_apart(described: Sequence[tuple[str, Mapping[str, str]]]) -> list[str]:
+    """What to call each of several things, in few words; two that cannot be told apart by few keys have one text.
+
+    Args:
+        described: Of each its name, and all that is known of it by dotted key.
+
+    Example:
+        >>> told_apart([("a", {"x.y": "1"}), ("a", {"x.y": "2"}), ("b", {"x.y": "1"})])
+        ['a · y=1', 'a · y=2', 'b']
+    """
+    texts = []
+    for name, keys in described:
+        namesakes = [theirs for other, theirs in described if other == name]
+        own = [key for key in keys if any(theirs.get(key) != keys[key] for theirs in namesakes)]
+        told = [f"{key.rpartition('.')[2]}={keys[key]}" for key in own[:_MOST_KEYS]]
+        texts.append(" · ".join(filter(None, (name, *told))))
+    return texts
 
 
 def _values(runs: Sequence[Run]) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from bench.compare import sent
@@ -65,24 +66,52 @@ def compare(
     sides = {baseline_name: baseline, **candidates}
     labelled = cells(sides, by)
     reader = Reader(measures=measures)
-    found = {name: _facings(name, labelled[baseline_name], labelled[name], allow, reader) for name in candidates}
-    ours = labelled[baseline_name]
-    left = [note for name in candidates for note in _left_out(baseline_name, ours, name, labelled[name])]
-    said = tuple(verdicts(found, measures, margin))
+    opposed = [
+        _Opposed(candidate=name, baseline=labelled[baseline_name], cells=labelled[name], by=by) for name in candidates
+    ]
+    found = {each.candidate: _facings(each, allow, reader) for each in opposed}
+    by_cell, said = _by_cell(found), tuple(verdicts(found, measures, margin))
     return Comparison(
         baseline=_side(baseline_name, baseline),
         candidates=tuple(_side(name, runs) for name, runs in candidates.items()),
-        differences=(*differences(sides), *sent.differences(baseline_name, _by_cell(found))),
+        differences=(*differences(sides), *sent.differences(baseline_name, by_cell)),
         objections=tuple(each for facings in found.values() for facing in facings for each in facing.objections),
-        missing=tuple(each for name in candidates for each in _missing(ours, name, labelled[name])),
+        missing=tuple(missing for each in opposed for missing in each.missing),
         verdicts=said,
-        overall=tuple(
-            remarked(each, said) for faced in _by_cell(found).values() for each in overall(faced, measures, margin)
-        ),
+        overall=tuple(remarked(each, said) for faced in by_cell.values() for each in overall(faced, measures, margin)),
         allowed=tuple(allow),
         margin=margin,
-        notes=(*notes, *left),
+        notes=(*notes, *(note for each in opposed for note in each.left_out(baseline_name))),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Opposed:
+    """The cells of the baseline, and those of one candidate."""
+
+    candidate: str
+    baseline: _Cells
+    cells: _Cells
+    by: str
+
+    @cached_property
+    def partners(self) -> Sequence[tuple[str, str]]:
+        """Labels of cells that face each other: the baseline's and the candidate's."""
+        return matched(self.baseline, self.cells, self.by)
+
+    @property
+    def missing(self) -> Iterator[Missing]:
+        """The cells of the baseline that the candidate lacks."""
+        compared = {ours for ours, _ in self.partners}
+        return (Missing(candidate=self.candidate, cell=label) for label in self.baseline if label not in compared)
+
+    def left_out(self, baseline: str) -> Iterator[str]:
+        """A sentence for either side that has cells which the other lacks."""
+        for at, (side, labels) in enumerate({baseline: self.baseline, self.candidate: self.cells}.items()):
+            used = {pair[at] for pair in self.partners}
+            left = [label or "its cell" for label in labels if label not in used]
+            if left:
+                yield f"Left out, as only {side} has it: {', '.join(left)}"
 
 
 def _check(baseline: Sequence[Run], candidates: Mapping[str, object], name: str, allow: Sequence[str]) -> None:
@@ -102,20 +131,18 @@ def _side(name: str, runs: Sequence[Run]) -> Side:
     )
 
 
-def _facings(
-    name: str, baseline: _Cells, candidate: _Cells, allow: Sequence[str], reader: Reader
-) -> tuple[Facing, ...]:
+def _facings(opposed: _Opposed, allow: Sequence[str], reader: Reader) -> tuple[Facing, ...]:
     """The cells of one candidate, each face to face with that of the baseline, and what speaks against it."""
     facings = [
         face(
-            [reader.measured(run) for run in baseline[ours]],
-            [reader.measured(run) for run in candidate[theirs]],
+            [reader.measured(run) for run in opposed.baseline[ours]],
+            [reader.measured(run) for run in opposed.cells[theirs]],
             cell=ours,
             reader=reader,
         )
-        for ours, theirs in matched(baseline, candidate)
+        for ours, theirs in opposed.partners
     ]
-    return tuple(replace(facing, objections=_objections(facing, name, allow)) for facing in facings)
+    return tuple(replace(facing, objections=_objections(facing, opposed.candidate, allow)) for facing in facings)
 
 
 def _by_cell(found: Mapping[str, Sequence[Facing]]) -> Mapping[str, Mapping[str, Facing]]:
@@ -125,23 +152,6 @@ def _by_cell(found: Mapping[str, Sequence[Facing]]) -> Mapping[str, Mapping[str,
         for facing in facings:
             cells.setdefault(facing.cell, {})[name] = facing
     return cells
-
-
-def _missing(baseline: _Cells, name: str, candidate: _Cells) -> Iterator[Missing]:
-    compared = {ours for ours, _ in matched(baseline, candidate)}
-    return (Missing(candidate=name, cell=label) for label in baseline if label not in compared)
-
-
-def _left_out(baseline_name: str, baseline: _Cells, name: str, candidate: _Cells) -> Iterator[str]:
-    """Cells that only one side has."""
-    pairs = matched(baseline, candidate)
-    for side, labels, used in (
-        (baseline_name, baseline, {ours for ours, _ in pairs}),
-        (name, candidate, {theirs for _, theirs in pairs}),
-    ):
-        left = [label or "its cell" for label in labels if label not in used]
-        if left:
-            yield f"Left out, as only {side} has it: {', '.join(left)}"
 
 
 def _objections(facing: Facing, candidate: str, allow: Sequence[str]) -> tuple[Objection, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.compare.configuration import ABSENT, NOUNS, flat, value_of, varying
+from bench.compare.systems import directory_names, runs_of, systems
 from bench.errors import ConfigError, nearest
 from bench.results import Run, open_results
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from bench.results import Sweep
 
+BACKEND = "backend"
+"""What `by` is called for the systems: each backend as it was configured."""
 CELL = "cell"
 """What `by` is called for the cells of a sweep as they are."""
 
@@ -38,12 +41,13 @@ class Sides:
 def open_sides(paths: Sequence[Path | str], *, by: str = "", baseline: str = "") -> Sides:
     """The sides that directories of runs or sweeps stand for.
 
-    Several directories are a side each, the first of them the baseline. One sweep is cut into sides by a key.
+    Several directories are a side each, the first of them the baseline. One sweep is cut into sides by a key; by
+    `backend` several directories are cut, too: each backend as it was configured is a side.
 
     Args:
         paths: Directories.
         by: `backend`, `dataset`, `workload`, `load`, a dotted key of the configuration, or `cell`; by default
-            `backend` where a sweep has several, else `cell`.
+            `backend` where a sweep has several of them, or of their configurations, else `cell`.
         baseline: Name of the side that the others are compared with; by default the first.
 
     Raises:
@@ -54,50 +58,47 @@ def open_sides(paths: Sequence[Path | str], *, by: str = "", baseline: str = "")
     for directory in directories:
         if not directory.is_dir():
             raise ConfigError(f"there is no directory '{directory}'; give one that `bench` printed")
-    if len(directories) > 1 and by:
-        raise ConfigError("cuts one sweep into sides, and there are several directories; give one of them", key="--by")
+    if len(directories) > 1 and by not in ("", BACKEND):
+        raise ConfigError(
+            f"cuts one sweep into sides, and there are several directories; give one of them, or --by {BACKEND}",
+            key="--by",
+        )
     opened = [open_results(directory) for directory in directories]
     notes = tuple(f"Left out: {text}" for each in opened if not isinstance(each, Run) for text in each.unreadable)
-    if len(opened) > 1:
-        names = _names(directories)
-        runs = {name: _runs(each) for name, each in zip(names, opened, strict=True)}
+    if len(opened) > 1 and not by:
+        runs = {name: _runs(each) for name, each in zip(directory_names(directories), opened, strict=True)}
     else:
-        by, runs = _cut(opened[0], by)
+        by, runs = _cut(opened, by)
     return Sides(baseline=_chosen(runs, baseline), runs=runs, by="" if by == CELL else by, notes=notes)
 
 
 def _runs(results: Run | Sweep) -> tuple[Run, ...]:
-    found = (results,) if isinstance(results, Run) else tuple(results.runs.values())
+    found = runs_of(results)
     if not found:
         raise ConfigError(f"{results.directory} holds no run yet; wait for its first cell, or give another directory")
     return found
 
 
-def _names(directories: Sequence[Path]) -> list[str]:
-    """The last parts of the paths, as many as tell them apart."""
-    resolved = [directory.resolve() for directory in directories]
-    for count in range(1, max(len(path.parts) for path in resolved) + 1):
-        names = ["/".join(path.parts[-count:]) for path in resolved]
-        if len(set(names)) == len(names):
-            return names
-    return [f"{path.name} ({number})" for number, path in enumerate(resolved, start=1)]  # one directory, given twice
-
-
-def _cut(results: Run | Sweep, by: str) -> tuple[str, dict[str, tuple[Run, ...]]]:
-    """(The key, the runs of each side) of one sweep."""
-    if isinstance(results, Run):
+def _cut(opened: Sequence[Run | Sweep], by: str) -> tuple[str, dict[str, tuple[Run, ...]]]:
+    """(The key, the runs of each side) of one sweep; of several results by `backend`."""
+    results = opened[0]
+    if len(opened) == 1 and isinstance(results, Run):
         raise ConfigError(f"{results.directory} is one run; give a second directory to compare it with, or a sweep")
-    runs = _runs(results)
-    key = by or ("backend" if len({run.key.backend for run in runs}) > 1 else CELL)
-    found: dict[str, tuple[Run, ...]] = {}
+    runs = [run for each in opened for run in _runs(each)]
+    found: dict[str, tuple[Run, ...]] = systems(opened)
+    key = by or (BACKEND if len(found) > 1 else CELL)
     if key == CELL:
+        assert not isinstance(results, Run)
         found = dict(results.groups())
-    else:
+    elif key != BACKEND:
         _demand_known(key, runs)
+        found = {}
         for run in runs:
             found[value_of(run, key)] = (*found.get(value_of(run, key), ()), run)
     if len(found) < 2:
-        others = ", ".join([*_nouns_that_vary(runs), *varying(runs)]) or "nothing: it has one cell"
+        nouns = _nouns_that_vary(runs)
+        keys = [name for name in varying(runs) if name.partition(".")[0] not in nouns]
+        others = ", ".join([*nouns, *keys]) or "nothing: it has one cell"
         raise ConfigError(f"all runs of {results.directory} have the same {key}; they differ in {others}", key="--by")
     return key, found
 

@@ -70,7 +70,7 @@ def _document(results: Sequence[Run | Sweep], cells: Sequence[Cell]) -> Document
     from bench.report.html.judged import comparisons
     from bench.report.html.money import costs_in_brief
 
-    compared, parts = comparisons(cells), by_stream(cells)
+    compared, parts = comparisons(results), by_stream(cells)
     told, answers = answer(cells, parts, compared)
     others = tuple(text for result in results if isinstance(result, Sweep) for text in result.unreadable)
     return Document(

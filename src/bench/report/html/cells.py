@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.compare.configuration import told_apart
 from bench.report.html.tally import Tally, tally
 from bench.report.texts import EMULATED, Row, number
 from bench.results import CellState, Run, Sweep, open_run
@@ -252,19 +253,12 @@ def _labels(found: Sequence[_Found]) -> list[str]:
     known = [names for names, _ in described if names]
     differing_names = [key for key in OWN_NAMES if len({names[key] for names in known}) > 1]
     shown = list(dict.fromkeys(["backend", *differing_names]))
-    texts = []
-    for names, keys in described:
-        alike = [other for own, other in described if own == names]
-        differing = [key for key in keys if any(other.get(key) != keys[key] for other in alike)]
-        parts = [names.get(key, "") for key in shown] + [f"{_short(key)}={keys[key]}" for key in differing[:3]]
-        texts.append(" · ".join(part for part in parts if part))
+    texts = told_apart(
+        [(" · ".join(filter(None, (names.get(key) for key in shown))), keys) for names, keys in described]
+    )
     twice = {text for text in texts if texts.count(text) > 1 or not text}
     marks = [EMULATED if any(run.emulated for run in each.runs) else "" for each in found]
     return [(each.name if text in twice else text) + mark for each, text, mark in zip(found, texts, marks, strict=True)]
-
-
-def _short(key: str) -> str:
-    return key.rpartition(".")[2]
 
 
 def _described(found: _Found) -> tuple[dict[str, str], dict[str, str]]:

@@ -1,56 +1,48 @@
-"""Which cells of a report are compared with each other: those that were asked the same under the same load."""
+"""What a page compares: the systems of its directories, where they were asked the same under the same load."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from bench.compare import Comparison, compare
-from bench.report.html.cells import Cell
+from bench.compare.cells import faced
+from bench.compare.sides import BACKEND
+from bench.compare.systems import systems
 from bench.report.texts import EMULATED
+from bench.results import Run, Sweep
 
 
-def comparisons(cells: Sequence[Cell]) -> Mapping[str, Comparison]:
-    """By what was asked, the first cell as the baseline and the others as candidates.
+def comparisons(results: Sequence[Run | Sweep]) -> Mapping[str, Comparison]:
+    """By what was asked, what `bench compare --by backend` says of it: the first system is the baseline.
 
-    Empty where each question was asked of one cell only.
+    Where the first of all came to no summary, it is the first that did. Empty where each question was asked of one
+    system only.
 
     Raises:
         ResultError: A file of a run is not whole.
     """
-    groups: dict[tuple[str, ...], list[Cell]] = {}
-    for cell in cells:
-        if cell.rows and cell.first:
-            groups.setdefault((*cell.question, cell.first.key.load, str(cell.config("load"))), []).append(cell)
-    several = [group for group in groups.values() if len(group) > 1]
-    names = [" · ".join(group[0].question) for group in several]
-    return {
-        _named(group[0], twice=names.count(name) > 1): _compared(group)
-        for name, group in zip(names, several, strict=True)
+    measured = {
+        label: {name: runs for name, runs in members.items() if any(run.has("summary") for run in runs)}
+        for label, members in faced(systems(results), BACKEND).items()
     }
+    groups = {label: members for label, members in measured.items() if len(members) > 1}
+    return {name: _compared(members) for name, members in zip(_titles(groups), groups.values(), strict=True)}
 
 
-def _compared(group: Sequence[Cell]) -> Comparison:
-    baseline, *others = zip(_short(group), group, strict=True)
-    candidates = {name: cell.runs for name, cell in others}
-    return compare(baseline[1].runs, candidates, baseline_name=baseline[0])
+def _titles(groups: Mapping[str, Mapping[str, Sequence[Run]]]) -> list[str]:
+    """Dataset and workload; the load where one question was asked under several, and all else that tells it apart."""
+    firsts = [next(iter(members.values()))[0] for members in groups.values()]
+    titles = [f"{run.key.dataset} · {run.key.workload}" for run in firsts]
+    for further in ([str(run.manifest.get("load_description", run.key.load)) for run in firsts], list(groups)):
+        titles = [
+            f"{title} · {more}" if titles.count(title) > 1 else title
+            for title, more in zip(titles, further, strict=True)
+        ]
+    return titles
 
 
-def _short(group: Sequence[Cell]) -> list[str]:
-    """The labels without what all of them share."""
-    parts = [cell.label.removesuffix(EMULATED).split(" · ") for cell in group]
-    shared = set.intersection(*map(set, parts))
-    texts = [
-        " · ".join(part for part in each if part not in shared) + (EMULATED if cell.emulated else "")
-        for each, cell in zip(parts, group, strict=True)
-    ]
-    return (
-        texts
-        if all(text.removesuffix(EMULATED) for text in texts) and len(set(texts)) == len(texts)
-        else [cell.label for cell in group]
-    )
-
-
-def _named(cell: Cell, *, twice: bool) -> str:
-    """Dataset and workload, and the load where one question was asked under several."""
-    load = cell.first.manifest.get("load_description", cell.first.key.load) if cell.first else ""
-    return " · ".join((*cell.question, str(load))) if twice else " · ".join(cell.question)
+def _compared(members: Mapping[str, Sequence[Run]]) -> Comparison:
+    marked = {f"{name}{EMULATED if any(run.emulated for run in runs) else ''}": runs for name, runs in members.items()}
+    baseline = next(iter(marked))
+    candidates = {name: runs for name, runs in marked.items() if name != baseline}
+    return compare(marked[baseline], candidates, baseline_name=baseline, by=BACKEND)
