@@ -79,7 +79,7 @@ def test_a_refused_comparison_has_the_exit_code_of_a_failure(bench, results, tmp
     other = write_run(tmp_path / "other", seed=5, size=40, question="other", config={"load": {"clients": 2}})
     code, out = bench("compare", results / "nightly" / "00", other)
     assert code == 1
-    assert "Warning: lookup, join, report p50: not comparable" in out
+    assert "Warning: lookup, join, report p50, p99: not comparable" in out
     assert "not comparable; the questions differ in load.clients (question)" in out
     code, out = bench("compare", results / "nightly" / "00", other, "--allow", "question")
     assert code == 0

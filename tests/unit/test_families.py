@@ -1,11 +1,14 @@
 """Which claims are decided together: those on one cell, and the same ones for the page and for `bench compare`."""
 
+from dataclasses import replace
+
 import pytest
 from judged_runs import judge, two_by_two
 from written_runs import write_sweep
 
-from bench.compare import open_sides
+from bench.compare import Outcome, open_sides
 from bench.report.html.judged import comparisons
+from bench.report.html.verdicts import sentence
 from bench.report.verdicts import comparison_page
 from bench.results import open_sweep
 
@@ -114,6 +117,10 @@ def test_a_family_is_named_in_the_output(sweep):
     assert page.lines[3].count("joins_0") == 1
     (family,) = [note for note in page.notes if note.startswith("Family: ")]
     assert "of each cell" in family
+    assert "What is said in all is a family of its own" in family
+    assert sentence(replace(found.overall[0], verdict=Outcome.EQUIVALENT), "engine_a").startswith(
+        "engine_b and engine_a are equivalent: engine_b's median time is"
+    )
     assert max(each.level for each in found.verdicts) == pytest.approx(1 - 0.05 / 3)
 
 

@@ -6,12 +6,12 @@ import re
 
 import pytest
 from rich.console import Console
-from written_runs import write_run
+from written_runs import write_run, write_sweep
 
 from bench.doubt import Doubt
 from bench.errors import ConfigError
 from bench.price import HourlyPrice, Usage
-from bench.report import NULL, render, show, texts
+from bench.report import NULL, page, render, show, texts
 from bench.report.run import run_page
 from bench.results import CellStatus, Ledger, RunWriter, open_run, open_sweep
 from bench.results.manifest import RunKey, RunStatus, Stage
@@ -246,6 +246,15 @@ def test_repetitions_are_shown_by_their_median(tmp_path):
     assert shown == ["read", "20.0 [10.0, 30.0]", "20.0 [10.0, 30.0]"]
     assert any("median over up to 3 repetitions" in line for line in lines)
     assert "| read | 20.0 [10.0, 30.0] |" in render(open_sweep(tmp_path), "markdown")
+
+
+def test_cells_under_several_loads_are_told_apart(tmp_path):
+    cells = [(f"c{clients}", {"config": {"load": {"clients": clients}}}) for clients in (1, 4)]
+    grid = page(open_sweep(write_sweep(tmp_path / "sweep", *cells, repetitions=1, size=30))).grids[0]
+    assert [name for name in grid.header if name.endswith("p50 ms")] == [
+        "engine_a · clients=1 p50 ms",
+        "engine_a · clients=4 p50 ms",
+    ]
 
 
 def test_workloads_and_datasets_stand_in_tables_of_their_own(sweep):

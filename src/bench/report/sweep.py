@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
+from bench.compare.configuration import flat, told_apart
 from bench.costs import sweep_notes
 from bench.report.page import Grid, Page
 from bench.report.run import notes, streams_of
@@ -26,7 +27,7 @@ def sweep_page(sweep: Sweep) -> Page:
     cells = Grid(title=f"{noun.capitalize()}s", header=(noun, "status"), rows=rows_of_states, left=2)
     return Page(
         title=f"Sweep {sweep.directory.name}: {done} of {of(len(states), noun)} done",
-        grids=(*_side_by_side(rows, _differences(sweep)), cells),
+        grids=(*_side_by_side(rows, _configurations(sweep)), cells),
         notes=(
             *([REPEATED.format(repetitions)] if repetitions > 1 else []),
             *(_message(cell, state) for cell, state in states.items() if state.message),
@@ -42,30 +43,21 @@ def _message(cell: str, state: CellState) -> str:
     return f"{'Error in ' if state.status == 'failed' else ''}{cell}: {short(state.message)}"
 
 
-def _differences(sweep: Sweep) -> dict[str, str]:
-    """What tells the cells of one backend apart: keys of its description in which they differ, with their values."""
-    described = {
-        cell: {str(key): value for key, value in dict(runs[0].manifest.get("config", {}).get("backend") or {}).items()}
-        for cell, runs in sweep.groups().items()
-    }
-    found = {}
-    for cell, mine in described.items():
-        others = [theirs for theirs in described.values() if theirs.get("name") == mine.get("name")]
-        keys = [key for key in mine if any(theirs.get(key) != mine[key] for theirs in others)]
-        found[cell] = ", ".join(f"{key}={mine[key]}" for key in keys)
-    return found
+def _configurations(sweep: Sweep) -> dict[str, Mapping[str, str]]:
+    """By cell its configuration, as it is told apart from others by."""
+    return {cell: flat(runs[0]) for cell, runs in sweep.groups().items()}
 
 
-def _side_by_side(rows: Sequence[Row], differences: Mapping[str, str]) -> list[Grid]:
+def _side_by_side(rows: Sequence[Row], configurations: Mapping[str, Mapping[str, str]]) -> list[Grid]:
     """Per dataset, workload and load one table: operations down, cells across."""
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["dataset"], row["workload"], row["load"]), []).append(row)
-    return [_group(" · ".join(group), members, differences) for group, members in groups.items()]
+    return [_group(" · ".join(group), members, configurations) for group, members in groups.items()]
 
 
-def _group(title: str, rows: Sequence[Row], differences: Mapping[str, str]) -> Grid:
-    labels = _labels(rows, differences)
+def _group(title: str, rows: Sequence[Row], configurations: Mapping[str, Mapping[str, str]]) -> Grid:
+    labels = _labels(rows, configurations)
     priced = any(row["usd_per_1000_operations"] is not None for row in rows)
     by_place: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
@@ -86,7 +78,7 @@ def _group(title: str, rows: Sequence[Row], differences: Mapping[str, str]) -> G
     return Grid(title=title, header=tuple(header), rows=tuple(lines))
 
 
-def _labels(rows: Sequence[Row], differences: Mapping[str, str]) -> dict[str, str]:
+def _labels(rows: Sequence[Row], configurations: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """What each cell is called: its backend, with what tells it apart where two cells share one, else its own name."""
     backends = {row["cell"]: row["backend"] for row in rows}
     states: dict[str, set[str]] = {}
@@ -96,12 +88,10 @@ def _labels(rows: Sequence[Row], differences: Mapping[str, str]) -> dict[str, st
         row["cell"]: emulated([row]) + "".join(f" ({state})" for state in sorted(states[row["cell"]] - {"done"}))
         for row in rows
     }
-    shared = list(backends.values())
-    names = {cell: f"{backend} {differences.get(cell, '')}".strip() for cell, backend in backends.items()}
-    twice = {cell for cell, name in names.items() if list(names.values()).count(name) > 1}
+    names = told_apart([(backend, configurations.get(cell, {})) for cell, backend in backends.items()])
     return {
-        cell: (backend if shared.count(backend) == 1 else cell if cell in twice else names[cell]) + marks[cell]
-        for cell, backend in backends.items()
+        cell: (name if names.count(name) == 1 else cell) + marks[cell]
+        for cell, name in zip(backends, names, strict=True)
     }
 
 

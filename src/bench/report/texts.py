@@ -11,6 +11,11 @@ from bench.compare import reasons
 
 NULL = "–"
 EMULATED = " (emulated)"
+SEPARATE = (
+    "What is said in all is a family of its own for each measure, and so is every further cell: each family may err, "
+    "with up to 5 %."
+)
+"""What no correction covers; see docs/compare.md."""
 NS_PER_MS = 1_000_000
 SHOWN_CHARACTERS = 200
 Row: TypeAlias = dict[str, Any]

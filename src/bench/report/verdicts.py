@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bench.compare import Outcome
 from bench.compare.reasons import shown
 from bench.report.page import Grid, Page
-from bench.report.texts import EMULATED, NULL, bounds, ms, number, ratio
+from bench.report.texts import EMULATED, NULL, SEPARATE, bounds, ms, number, ratio
 from bench.report.why import why
 from bench.wording import few, of
 
@@ -156,7 +156,7 @@ def _notes(comparison: Comparison) -> Iterable[str]:
     )
     yield (
         f"Family: all operations, measures and candidates of {'each cell' if _labelled(comparison) else 'the cell'}; "
-        "with 95 % confidence none of a family is called faster or slower wrongly."
+        f"with 95 % confidence none of a family is called faster or slower wrongly. {SEPARATE}"
     )
 
 

@@ -22,11 +22,15 @@ def why(comparison: Comparison) -> Iterator[str]:
         key = each.candidate, each.measure, each.verdict.value, each.reason
         reasons.setdefault(key, []).append(each)
     several = len(comparison.candidates) > 1
+    lines: dict[tuple[str, str, str], list[str]] = {}
     for (candidate, measure, verdict, reason), members in reasons.items():
         who = f"{candidate}, " if several else ""
         mark = "Warning: " if verdict == Outcome.NOT_COMPARABLE else ""
         places = few([f"{each.cell} {each.operation}".strip() for each in members])
-        yield f"{mark}{who}{places} {measure}: {verdict}; {'; '.join(filter(None, (reason, needed(members))))}."
+        said = "; ".join(filter(None, (reason, needed(members))))
+        lines.setdefault((f"{mark}{who}{places}", verdict, said), []).append(measure)
+    for (places, verdict, said), measures in lines.items():
+        yield f"{places} {', '.join(measures)}: {verdict}; {said}."
     yield from _overlooked(comparison)
     asked = [(each.cell, each.operation) for each in comparison.verdicts]
     for doubt in dict.fromkeys(str(doubt) for each in comparison.verdicts for doubt in each.warnings):

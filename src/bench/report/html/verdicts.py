@@ -8,7 +8,7 @@ from bench.compare import Comparison, Outcome, Overall, Verdict
 from bench.compare.reasons import FARTHEST, whole
 from bench.report.html import drawing
 from bench.report.html.document import Block, Chart, Column, Heading, Mark, Section, Spec, Table, Value
-from bench.report.texts import bounds, ratio
+from bench.report.texts import SEPARATE, bounds, ratio
 from bench.wording import few, of
 
 MARKS: Mapping[Outcome, Mark] = {
@@ -50,6 +50,8 @@ def verdicts_section(comparisons: Mapping[str, Comparison]) -> Section | None:
     lines = (
         "A ratio is candidate / baseline: of a time, below 1 is faster. A verdict is given only where the whole "
         f"interval supports it; equivalent means within {margin:.0%} either way.",
+        "Of one question all operations, measures and candidates are a family: with 95 % confidence none of it is "
+        f"called faster or slower wrongly. {SEPARATE}",
         *dict.fromkeys(notes),
     )
     return Section(name="verdicts", title="Verdicts", lines=lines, blocks=tuple(blocks))
@@ -69,7 +71,9 @@ def sentence(overall: Overall, baseline: str, *, question: str = "", objection: 
         known = overall.low is not None and overall.high is not None
         level = f"{100 * overall.level:.3g} % " if overall.level else ""
         interval = f" ({level}interval {' to '.join(bounds(overall.low, overall.high))})" if known else ""
-        interval = f": its {_measured(overall.measure, overall.ratio)}{interval}"
+        told_first = overall.verdict in (Outcome.FASTER, Outcome.SLOWER)
+        whose = "its" if told_first else f"{overall.candidate}'s"
+        interval = f": {whose} {_measured(overall.measure, overall.ratio)}{interval}"
     elif overall.verdict is Outcome.CANNOT_TELL:
         interval = f": {overall.reason}"
     reason = (objection or overall.reason).rstrip(".")
