@@ -6,7 +6,7 @@ import math
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from bench.redact import redact_text
 from bench.results import RunWriter, open_run, summary
 from bench.results.manifest import Stage
 from bench.run_facts import facts, run_key
+from bench.summarize import summarize
 from bench.wording import of
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ class _Measurement:
             finally:
                 self.progress.finish()
                 collector.flush()
-                self._summarise(collector, window)
+                self._summarize(collector, window)
         _demand_success(collector)
 
     def _count_drift(self, backend: Backend) -> None:
@@ -306,47 +307,36 @@ class _Measurement:
         )
         self.progress.advance("measure", measured_s, self.config.load.duration_s, note)
 
-    def _summarise(self, collector: Collector, window: Window) -> None:
+    def _summarize(self, collector: Collector, window: Window) -> None:
         self.writer.enter(Stage.SUMMARY)
         self.writer.update(operation_errors=collector.known_errors())
-        operations = [operation.name for operation in self.plan.operations]
-        columns = summary.OPEN_LOOP_COLUMNS if self.config.load.open_loop else summary.SAMPLE_COLUMNS
-        attempts = summary.attempts(open_run(self.writer.directory).samples(columns), operations)
-        summaries = stats.summarize(
-            attempts,
-            operations,
+        found = summarize(
+            open_run(self.writer.directory),
+            [operation.name for operation in self.plan.operations],
             start_ns=window.measure_ns,
             end_ns=min(window.end_ns, max(time.monotonic_ns(), window.measure_ns)),
             arriving=self._arriving(),
         )
         if self.config.load.open_loop:
-            self.writer.update(arrivals=_arrivals(attempts, self.dropped, window, self._closed()))
+            self.writer.update(arrivals=_arrivals(found.started, self.dropped))
         cost = self.meter.stop()
         doubts = [
             *conditions.doubts(self.config),
             *self._machine_doubts(),
             *(self.drift.doubts() if self.drift else ()),
         ]
-        summaries = self.verdict.on(summaries, doubts)
+        summaries = self.verdict.on(found.operations, doubts)
         self.writer.write_rows("summary", summary.summary_rows(summaries, repetition=self.config.repetition, cost=cost))
-        seconds = stats.per_second(attempts, operations, start_ns=window.measure_ns)
-        self.writer.write_rows("intervals", summary.interval_rows(seconds, repetition=self.config.repetition))
+        self.writer.write_rows("intervals", summary.interval_rows(found.seconds, repetition=self.config.repetition))
         for doubt, concerned in _doubts(summaries).items():
             self.writer.warn(doubt.concerning(concerned, of=len(summaries)))
 
 
-def _arrivals(
-    attempts: stats.Attempts, dropped: Counter[tuple[Phase, int]], window: Window, closed: frozenset[int]
-) -> dict[str, object]:
+def _arrivals(started: Mapping[Phase, int], dropped: Counter[tuple[Phase, int]]) -> dict[str, object]:
     """What became of the arrivals of each phase: each was started or dropped."""
-    import numpy as np
-
-    assert attempts.attempt is not None  # it was asked for
-    measured = attempts.intended_start_ns >= window.measure_ns
-    first = (attempts.attempt == 0) & ~np.isin(attempts.operation, list(closed))
     return {
         str(phase): {
-            "started": int((first & (measured == (phase is Phase.MEASUREMENT))).sum()),
+            "started": started.get(phase, 0),
             "dropped": sum(count for (of, _), count in dropped.items() if of is phase),
         }
         for phase in (Phase.WARM_UP, Phase.MEASUREMENT)

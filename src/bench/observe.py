@@ -152,7 +152,9 @@ class Observation:
             if apart[key] > 1
         }
         self.writer.update(counted_as_one=sorted(set(together.values())))
-        samples = server.sample_counts(open_run(self.writer.directory).samples(server.COUNTED_COLUMNS))
+        samples = server.sample_counts(
+            open_run(self.writer.directory), [operation.name for operation in self.operations]
+        )
         self._warn_of_lost_counters(counted, samples)
         self.writer.write_rows(
             "server", server.server_rows(self.operations, counted, samples, repetition=self.repetition)

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from bench import cell
 from bench.errors import BenchError, ResultError, RunError
 from bench.load import FindMax, Tried
+from bench.model import Phase, Status
 from bench.report.texts import number
-from bench.results import STEPS_FOLDER, Run, RunWriter, open_run
+from bench.results import STEPS_FOLDER, Run, RunWriter, open_run, scan
 from bench.run_facts import facts, run_key
-from bench.stats import percentile_or_none
+from bench.stats import EXACT_ATTEMPTS, Times
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from bench.cell import CellOutcome
     from bench.load import Conclusion
     from bench.plan import Plan, RunConfig
@@ -134,7 +133,7 @@ def judge(run: Run, rate_per_s: float) -> Tried:
     count = sum(row["count"] for row in summary)
     failed = sum(row["errors"] + row["aborted"] for row in summary)
     dropped = int(run.manifest["arrivals"]["measurement"]["dropped"])
-    p99_ns = percentile_or_none(_response_ns(run), 0.99)
+    p99_ns = _response_times(run).percentile(0.99)
     return Tried(
         rate_per_s=rate_per_s,
         throughput_per_s=sum(row["throughput_per_s"] for row in summary),
@@ -144,14 +143,15 @@ def judge(run: Run, rate_per_s: float) -> Tried:
     )
 
 
-def _response_ns(run: Run) -> np.ndarray:
-    """Of the operations of the measurement interval that succeeded, ascending."""
-    import numpy as np
-    import pyarrow.compute as pc
-
-    samples = run.samples(["phase", "status", "intended_start_ns", "end_ns"])
-    good = samples.filter(pc.and_(pc.equal(samples["phase"], "measurement"), pc.equal(samples["status"], "ok")))
-    return np.sort(good["end_ns"].to_numpy() - good["intended_start_ns"].to_numpy())
+def _response_times(run: Run) -> Times:
+    """Of the operations of the measurement interval that succeeded."""
+    times = Times(exact=scan.sample_count(run) <= EXACT_ATTEMPTS)
+    for batch in scan.batches(run, ("phase", "status", "intended_start_ns", "end_ns")):
+        good = (scan.labels(batch, "phase", (Phase.MEASUREMENT,)) == 0) & (
+            scan.labels(batch, "status", (Status.OK,)) == 0
+        )
+        times.add((batch["end_ns"].to_numpy() - batch["intended_start_ns"].to_numpy())[good])
+    return times
 
 
 def _done(directory: Path, config_hash: str) -> Run | None:

@@ -10,7 +10,7 @@ from bench.doubt import Doubt
 from bench.stats import NS_PER_S, STATUSES, Arriving, Attempts, summarize
 from bench.stats.bootstrap import BLOCKS, hierarchical, log_means, log_quantiles, log_rates
 from bench.stats.histogram import Histogram, by_block
-from bench.stats.steady import judge, mser, steadiness
+from bench.stats.steady import Slices, judge, mser
 from bench.stats.steps import steps
 
 
@@ -21,6 +21,14 @@ def correlated(rng, series, size, *, rho, deviation=1.0):
     for at in range(1, size):
         noise[at] += rho * noise[at - 1]
     return noise.T
+
+
+def steadiness_of(took_ns, *, parts):
+    """Of attempts that start one after another at every ns, given in so many parts."""
+    slices = Slices(from_ns=0, to_ns=len(took_ns))
+    for start_ns in np.array_split(np.arange(len(took_ns)), parts):
+        slices.add(start_ns, took_ns[start_ns])
+    return slices.steadiness()
 
 
 # ---- steady state ---------------------------------------------------------------------------------------------------
@@ -92,9 +100,18 @@ def test_an_open_loop_is_judged_by_what_users_wait():
 
 
 def test_a_few_attempts_are_not_judged():
-    start_ns = np.arange(499)
-    assert steadiness(start_ns, start_ns + 1, from_ns=0, to_ns=500) is None
-    assert steadiness(np.arange(1_000), np.arange(1_000) + 1, from_ns=0, to_ns=1_000) is not None
+    assert steadiness_of(np.full(499, 1), parts=1) is None
+    assert steadiness_of(np.full(500, 1), parts=1) is not None
+
+
+@pytest.mark.parametrize("size", [640, 1_000, 5_000])
+def test_it_does_not_matter_in_how_many_parts_a_run_comes(size):
+    took_ns = np.random.default_rng(14).lognormal(10, 0.2, size) * np.where(np.arange(size) < size // 5, 1.5, 1)
+    whole = steadiness_of(took_ns, parts=1)
+    for parts in (2, 7, 60):
+        found = steadiness_of(took_ns, parts=parts)
+        assert (found.steady, found.transient_ratio) == (whole.steady, whole.transient_ratio)
+        assert found.change_ratio == pytest.approx(whole.change_ratio)
 
 
 # ---- steps ----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ one `SCHEMA_VERSION` (see `manifest`); `docs/results.md` says what each column h
 
 from __future__ import annotations
 
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from bench.errors import ResultError, nearest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+ROWS_AT_ONCE = 10_000
 _LABEL = pa.dictionary(pa.int32(), pa.string())
 _INSTANT = pa.timestamp("us", tz="UTC")
 _TEXTS = pa.list_(pa.field("item", pa.string(), nullable=False))
@@ -266,19 +268,22 @@ def demand_published(name: str, columns: Sequence[str] | None) -> None:
 
 
 def from_rows(name: str, rows: Iterable[Mapping[str, object]], constants: Mapping[str, object]) -> pa.Table:
-    """The published table `name` from one mapping per row; see `conform`."""
-    rows = list(rows)
-    schema = SCHEMAS[name]
-    if not rows:
-        return schema.empty_table()
+    """The published table `name` from one mapping per row, of which few are held at once; see `conform`."""
+    left = iter(rows)
+    tables = [SCHEMAS[name].empty_table()]
+    while some := list(islice(left, ROWS_AT_ONCE)):
+        tables.append(conform(name, _of_rows(name, some), constants))
+    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+
+
+def _of_rows(name: str, rows: Sequence[Mapping[str, object]]) -> pa.Table:
     given = dict.fromkeys(column for row in rows for column in row)
     _refuse_unknown(name, given)
-    fields = [pa.field(column, schema.field(column).type) for column in given]
+    fields = [pa.field(column, SCHEMAS[name].field(column).type) for column in given]
     try:
-        table = pa.Table.from_pylist(rows, schema=pa.schema(fields))
+        return pa.Table.from_pylist(list(rows), schema=pa.schema(fields))
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ResultError(f"the rows do not fit the published table '{name}': {error}") from error
-    return conform(name, table, constants)
 
 
 def conform(name: str, table: pa.Table, constants: Mapping[str, object]) -> pa.Table:

@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bench.model import RenderedOperation, ServerQuery, StatementStats, Status
+from bench.results.scan import batches, labels
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from bench.results.run import Run
+
 COUNTERS = tuple(field.name for field in fields(StatementStats) if field.name != "sql")
-COUNTED_COLUMNS = ("operation", "status")
-"""The columns of the samples that `sample_counts` needs."""
 JOINED_COLUMNS = ("query_id", "operation", "phase", "repetition", "client", "attempt", "start_ns", "end_ns")
 """The columns of the samples that `query_rows` needs."""
 
@@ -26,15 +29,23 @@ class SampleCount:
     failed: int = 0
 
 
-def sample_counts(samples: pa.Table) -> dict[str, SampleCount]:
-    """By operation, the attempts and those of them that did not end well."""
-    import pyarrow.compute as pc
+def sample_counts(run: Run, operations: Sequence[str]) -> dict[str, SampleCount]:
+    """By operation, the attempts of a run and those of them that did not end well; those of others are left out.
 
-    good = pc.equal(samples.column("status").cast("string"), str(Status.OK))
-    counted = samples.append_column("good", good.cast("int64")).group_by("operation")
+    Raises:
+        ResultError: A file of the samples is not whole.
+    """
+    samples, good = np.zeros((2, len(operations)), dtype=np.int64)
+    for batch in batches(run, ("operation", "status")):
+        codes = labels(batch, "operation", operations)
+        ok = labels(batch, "status", (str(Status.OK),)) == 0
+        known = codes >= 0
+        samples += np.bincount(codes[known], minlength=len(operations))
+        good += np.bincount(codes[known & ok], minlength=len(operations))
     return {
-        str(row["operation"]): SampleCount(samples=row["good_count"], failed=row["good_count"] - row["good_sum"])
-        for row in counted.aggregate([("good", "count"), ("good", "sum")]).to_pylist()
+        name: SampleCount(samples=int(samples[at]), failed=int(samples[at] - good[at]))
+        for at, name in enumerate(operations)
+        if samples[at]
     }
 
 

@@ -13,7 +13,7 @@ from bench.results.schemas import SUMMARY
 from bench.stats import STATUSES, Attempts, OperationSummary, Second
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from bench.price import Cost
 
@@ -53,9 +53,9 @@ def summary_rows(
     return [_summary_row(summary, repetition, cost) for summary in summaries]
 
 
-def interval_rows(seconds: Iterable[Second], *, repetition: int) -> list[dict[str, object]]:
-    """Rows of the published table `intervals`, without the run's key columns."""
-    return [
+def interval_rows(seconds: Iterable[Second], *, repetition: int) -> Iterator[dict[str, object]]:
+    """Rows of the published table `intervals`, without the run's key columns; one at a time, for there may be many."""
+    return (
         {
             "operation": second.operation,
             "repetition": repetition,
@@ -67,7 +67,7 @@ def interval_rows(seconds: Iterable[Second], *, repetition: int) -> list[dict[st
             },
         }
         for second in seconds
-    ]
+    )
 
 
 def _summary_row(summary: OperationSummary, repetition: int, cost: Cost | None) -> dict[str, object]:

@@ -3,24 +3,25 @@
 Pure: numpy, and neither clock nor file nor environment.
 """
 
+from bench.stats.attempts import NS_PER_S, STATUSES, Attempts
 from bench.stats.decide import Decision, Outcome, decide
 from bench.stats.histogram import Histogram
-from bench.stats.percentiles import Distribution, distribution, interval_ranks, percentile_or_none
+from bench.stats.percentiles import Distribution, interval_ranks, percentile_or_none
+from bench.stats.seconds import Second, Seconds, per_second
 from bench.stats.shift import Shift
 from bench.stats.summary import (
-    NS_PER_S,
-    STATUSES,
+    EXACT_ATTEMPTS,
     Arriving,
-    Attempts,
     Lag,
     OperationSummary,
-    Second,
+    Summarizer,
     nothing_measured,
-    per_second,
     summarize,
 )
+from bench.stats.times import Times, distribution
 
 __all__ = [
+    "EXACT_ATTEMPTS",
     "NS_PER_S",
     "STATUSES",
     "Arriving",
@@ -32,7 +33,10 @@ __all__ = [
     "OperationSummary",
     "Outcome",
     "Second",
+    "Seconds",
     "Shift",
+    "Summarizer",
+    "Times",
     "decide",
     "distribution",
     "interval_ranks",

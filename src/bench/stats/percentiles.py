@@ -2,8 +2,7 @@
 
 Percentiles are nearest-rank (the smallest measured value that at least q of all values do not exceed; definition 1 of
 Hyndman and Fan, "Sample quantiles in statistical packages", 1996): each is a time that some attempt really took, and
-it is an order statistic, as the bounds of its interval are. Above `EXACT_VALUES` they come from a histogram instead,
-and are off by at most 0.05 %.
+it is an order statistic, as the bounds of its interval are.
 """
 
 from __future__ import annotations
@@ -14,13 +13,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from bench.stats.histogram import Histogram
-
 TAIL = 10
 """A percentile is given from this many values in its tail on."""
 CONFIDENCE = 0.95
-EXACT_VALUES = 20_000_000
-"""Up to so many values are sorted, so that each percentile is one of them; sorting more takes memory and seconds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +35,14 @@ class Distribution:
     p99_high_ns: int | None = None
 
 
+def rank_of(size: int, q: float) -> int | None:
+    """The rank, from 1, of the nearest-rank percentile of so many values; None below ten values in its tail."""
+    exact = _exact(q)
+    if size * min(exact, 1 - exact) < TAIL:
+        return None
+    return -(-size * exact.numerator // exact.denominator)
+
+
 def percentile_or_none(sorted_ns: np.ndarray, q: float) -> int | None:
     """The nearest-rank percentile, or None below ten values in its tail.
 
@@ -49,7 +52,7 @@ def percentile_or_none(sorted_ns: np.ndarray, q: float) -> int | None:
         sorted_ns: Values in ascending order, shape (n,).
         q: Above 0 and below 1; 0.99 for p99.
     """
-    rank = _rank(len(sorted_ns), q)
+    rank = rank_of(len(sorted_ns), q)
     return int(sorted_ns[rank - 1]) if rank else None
 
 
@@ -67,35 +70,6 @@ def interval_ranks(size: int, q: float, confidence: float = CONFIDENCE) -> tuple
     return (low, high) if low >= 1 and high <= size else None
 
 
-def distribution(values_ns: np.ndarray, *, exact: int = EXACT_VALUES) -> Distribution:
-    """Mean, percentiles, intervals and maximum of unsorted times in ns, shape (n,); above `exact` by histogram."""
-    if not len(values_ns):
-        return Distribution()
-    held = np.sort(values_ns) if len(values_ns) <= exact else Histogram.of(values_ns)
-
-    def at(rank: int | None) -> int | None:
-        if not rank:
-            return None
-        return held.at_rank(rank) if isinstance(held, Histogram) else int(held[rank - 1])
-
-    ranks = {q: _rank(len(values_ns), q) for q in (0.5, 0.9, 0.95, 0.99, 0.999)}
-    p50_low, p50_high = map(at, _bounds(len(values_ns), 0.5))
-    p99_low, p99_high = map(at, _bounds(len(values_ns), 0.99))
-    return Distribution(
-        mean_ns=float(values_ns.mean()),
-        p50_ns=at(ranks[0.5]),
-        p90_ns=at(ranks[0.9]),
-        p95_ns=at(ranks[0.95]),
-        p99_ns=at(ranks[0.99]),
-        p999_ns=at(ranks[0.999]),
-        max_ns=int(values_ns.max()),
-        p50_low_ns=p50_low,
-        p50_high_ns=p50_high,
-        p99_low_ns=p99_low,
-        p99_high_ns=p99_high,
-    )
-
-
 # ---- parts ------------------------------------------------------------------------------------------------------
 
 
@@ -106,19 +80,6 @@ def _exact(q: float) -> Fraction:
     Kept, as `per_second` asks for the same four again and again.
     """
     return Fraction(q).limit_denominator(1_000_000)
-
-
-def _rank(size: int, q: float) -> int | None:
-    """The rank, from 1, of the nearest-rank percentile of so many values; None below ten values in its tail."""
-    exact = _exact(q)
-    if size * min(exact, 1 - exact) < TAIL:
-        return None
-    return -(-size * exact.numerator // exact.denominator)
-
-
-def _bounds(size: int, q: float) -> tuple[int | None, int | None]:
-    """Ranks of the bounds of the percentile's interval."""
-    return (_rank(size, q) and interval_ranks(size, q)) or (None, None)
 
 
 def _binomial(size: int, q: float) -> tuple[int, np.ndarray]:

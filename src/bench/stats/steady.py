@@ -29,8 +29,8 @@ class Steadiness:
     """Times in that part against the rest; 1 where there is no such part."""
 
 
-def steadiness(start_ns: np.ndarray, took_ns: np.ndarray, *, from_ns: int, to_ns: int) -> Steadiness | None:
-    """Whether times at the beginning, or at the end, of a run are like those of the rest; None with too few of them.
+class Slices:
+    """The attempts of a run by slice of its time, taken as they come.
 
     The run is cut into slices of equal time, and the rule of MSER (White, "An effective truncation heuristic for bias
     reduction in simulation output", 1997; with batches: White, Cobb and Spratt, "A comparison of five steady-state
@@ -40,25 +40,46 @@ def steadiness(start_ns: np.ndarray, took_ns: np.ndarray, *, from_ns: int, to_ns
     slow attempt is not a transient. A steady run of which neighbouring slices are correlated by 0.5 at most is called
     unsteady once or twice in a hundred, in 50 slices up to four times. A change in the last tenths of a run that is
     not larger than the noise of its slices may be missed.
-
-    Args:
-        start_ns: When each attempt was meant to start, in any order, shape (n,).
-        took_ns: The time it took, shape (n,).
-        from_ns: Start of the measurement interval.
-        to_ns: Its end.
     """
-    slices = min(SLICES, len(start_ns) // PER_SLICE)
-    if slices < FEWEST_SLICES or to_ns <= from_ns:
-        return None
-    at = np.clip((start_ns - from_ns) * slices // (to_ns - from_ns), 0, slices - 1)
-    counts = np.bincount(at, minlength=slices)
-    sums = np.bincount(at, np.log(np.maximum(took_ns, 1)), minlength=slices)
-    filled = counts > 0
-    return judge(sums[filled] / counts[filled]) if filled.sum() >= FEWEST_SLICES else None
+
+    def __init__(self, *, from_ns: int, to_ns: int) -> None:
+        """Of a measurement interval from `from_ns` to `to_ns`."""
+        self._from_ns, self._to_ns = from_ns, to_ns
+        self._size = 0
+        # All there are, while too few for `SLICES`: their number says into how many slices they are cut.
+        self._first: list[tuple[np.ndarray, np.ndarray]] = []
+        self._counts = np.zeros(SLICES, dtype=np.int64)
+        self._sums = np.zeros(SLICES)
+
+    def add(self, start_ns: np.ndarray, took_ns: np.ndarray) -> None:
+        """Take more attempts, in any order: when each was meant to start, and the time it took, both of shape (n,)."""
+        self._size += len(start_ns)
+        self._first.append((start_ns, np.log(np.maximum(took_ns, 1))))
+        if self._size < SLICES * PER_SLICE or self._to_ns <= self._from_ns:
+            return
+        counts, sums = self._cut(SLICES)
+        self._counts += counts
+        self._sums += sums
+        self._first = []
+
+    def steadiness(self) -> Steadiness | None:
+        """Whether times at the beginning, or at the end, are like those of the rest; None with too few of them."""
+        slices = min(SLICES, self._size // PER_SLICE)
+        if slices < FEWEST_SLICES or self._to_ns <= self._from_ns:
+            return None
+        counts, sums = self._cut(slices) if slices < SLICES else (self._counts, self._sums)
+        filled = counts > 0
+        return judge(sums[filled] / counts[filled]) if filled.sum() >= FEWEST_SLICES else None
+
+    def _cut(self, slices: int) -> tuple[np.ndarray, np.ndarray]:
+        """(attempts, sum of the logarithms of their times) by slice, of those in `_first`."""
+        start_ns, logs = (np.concatenate(parts) for parts in zip(*self._first, strict=True))
+        at = np.clip((start_ns - self._from_ns) * slices // (self._to_ns - self._from_ns), 0, slices - 1)
+        return np.bincount(at, minlength=slices), np.bincount(at, logs, minlength=slices)
 
 
 def judge(series: np.ndarray) -> Steadiness:
-    """The same of logarithms of times that are given by slice, shape (slices,)."""
+    """The same as `Slices.steadiness`, of logarithms of times that are given by slice, shape (slices,)."""
     changes = [_change(series), _change(series[::-1])]
     part, change, certain = max(changes, key=lambda found: (found[2], abs(found[1])))
     return Steadiness(steady=not certain, transient_ratio=part, change_ratio=math.exp(change))

@@ -2,56 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.doubt import Doubt
-from bench.model import Status
-from bench.stats.percentiles import Distribution, distribution, percentile_or_none
-from bench.stats.steady import steadiness
+from bench.stats.attempts import ABORTED, NS_PER_S, OK, Attempts, groups
+from bench.stats.percentiles import Distribution
+from bench.stats.steady import Slices, Steadiness
+from bench.stats.times import Times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-NS_PER_S = 1_000_000_000
 HARNESS_LAG_NS = 1_000_000
 HARNESS_LAG_RATIO = 0.1
 """The harness is in doubt when the p99 of its own lag exceeds both the limit above and this part of the median
 response time."""
-STATUSES = tuple(Status)
-"""Their positions are the codes in `Attempts.status`."""
-_OK = STATUSES.index(Status.OK)
-_ABORTED = STATUSES.index(Status.ABORTED)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Attempts:
-    """Attempts as columns: arrays of integers, each of shape (n,), in any order. Times are ns of one clock."""
-
-    operation: np.ndarray
-    """Position of the operation in the list of operations."""
-    client: np.ndarray
-    """From 0."""
-    status: np.ndarray
-    """Position in `STATUSES`."""
-    intended_start_ns: np.ndarray
-    start_ns: np.ndarray
-    end_ns: np.ndarray
-    rows: np.ndarray
-    attempt: np.ndarray | None = None
-    """0 for the first of an operation; needed in an open loop, as `ready_ns` is."""
-    ready_ns: np.ndarray | None = None
-    """When the operation was due and its client free."""
-
-    def __len__(self) -> int:
-        return len(self.operation)
-
-    def take(self, chosen: np.ndarray) -> Attempts:
-        """The attempts at the given positions, or where a mask is true."""
-        columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return replace(self, **{name: column[chosen] for name, column in columns.items() if column is not None})
+EXACT_ATTEMPTS = 4_000_000
+"""Up to so many attempts of a run are kept one by one, so that each percentile is a time that one of them took."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +31,11 @@ class Lag:
     p50_ns: int | None = None
     p99_ns: int | None = None
     max_ns: int | None = None
+
+    @classmethod
+    def of(cls, times: Times) -> Lag:
+        """What is said of these."""
+        return cls(p50_ns=times.percentile(0.5), p99_ns=times.percentile(0.99), max_ns=times.max_ns())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,72 +83,76 @@ class OperationSummary:
     warnings: tuple[Doubt, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Second:
-    """What one operation did among the attempts meant to start within one second."""
-
-    operation: str
-    second: int
-    """From the start of the measurement interval; negative in the warm-up."""
-    count: int
-    errors: int
-    p50_ns: int | None
-    p90_ns: int | None
-    p95_ns: int | None
-    p99_ns: int | None
-    max_ns: int | None
-
-
-def summarize(
-    attempts: Attempts, operations: Sequence[str], *, start_ns: int, end_ns: int, arriving: Arriving | None = None
-) -> list[OperationSummary]:
-    """One summary per operation, in the order of `operations`; one that was never asked has a count of 0.
+class Summarizer:
+    """The attempts of a run, taken as they come, and one summary per operation in the end.
 
     Attempts meant to start before `start_ns` are warm-up and left out. Those still under way at `end_ns` are in, so
     each client is taken to have been observed until its last attempt ended: a rate over the planned time would credit
     it with work done later, and one over the longest time of all would charge one client's slow last
     attempt to every other. Throughput is the sum over clients of attempts that ended by the time it was observed.
-
-    Args:
-        attempts: All of the run's attempts, or only those of the measurement.
-        operations: Names, by the codes in `attempts.operation`.
-        start_ns: Start of the measurement interval.
-        end_ns: Its planned end, or when the run was interrupted.
-        arriving: Of an open loop, where operations arrive by a clock, so that response time has a meaning.
     """
-    in_time = attempts.intended_start_ns >= start_ns
-    measured = attempts if in_time.all() else attempts.take(in_time)
-    finished, good = _rates(measured, len(operations), start_ns=start_ns, end_ns=end_ns)
-    busy_ns = np.bincount(measured.operation, measured.end_ns - measured.start_ns, minlength=len(operations))
-    busy_ratios = busy_ns / max(float(busy_ns.sum()), 1.0)
-    return [
-        _summary(
-            name,
-            measured.take(positions),
-            interval_ns=(start_ns, end_ns),
-            arriving=arriving if arriving and code not in arriving.closed else None,
-            dropped=arriving.dropped[code] if arriving and arriving.dropped else 0,
-            throughput_per_s=float(finished[code]),
-            goodput_per_s=float(good[code]),
-            busy_ratio=float(busy_ratios[code]),
-        )
-        for code, (name, positions) in enumerate(
-            zip(operations, _groups(measured.operation, len(operations)), strict=True)
-        )
-    ]
+
+    def __init__(
+        self,
+        operations: Sequence[str],
+        *,
+        start_ns: int,
+        end_ns: int,
+        arriving: Arriving | None = None,
+        exact: bool = True,
+    ) -> None:
+        """Nothing yet.
+
+        Args:
+            operations: Names, by the codes in `Attempts.operation`.
+            start_ns: Start of the measurement interval.
+            end_ns: Its planned end, or when the run was interrupted.
+            arriving: Of an open loop, where operations arrive by a clock, so that response time has a meaning.
+            exact: Keep every time; else count them in histograms, in memory that does not grow with the run.
+        """
+        self._start_ns = start_ns
+        self._clients = _Clients(len(operations), start_ns=start_ns, end_ns=end_ns)
+        self._seen = [
+            _Seen(
+                name,
+                interval_ns=(start_ns, end_ns),
+                arriving=arriving if arriving and code not in arriving.closed else None,
+                dropped=arriving.dropped[code] if arriving and arriving.dropped else 0,
+                exact=exact,
+            )
+            for code, name in enumerate(operations)
+        ]
+
+    def add(self, attempts: Attempts) -> None:
+        """Take more attempts, in any order, of the warm-up too."""
+        in_time = attempts.intended_start_ns >= self._start_ns
+        measured = attempts if in_time.all() else attempts.take(in_time)
+        self._clients.add(measured)
+        for seen, positions in zip(self._seen, groups(measured.operation, len(self._seen)), strict=True):
+            if len(positions):
+                seen.add(measured.take(positions))
+
+    def summaries(self) -> list[OperationSummary]:
+        """One per operation, in the order of `operations`; one that was never asked has a count of 0."""
+        finished, good = self._clients.rates()
+        busy_ns = max(sum(seen.busy_ns for seen in self._seen), 1)
+        return [
+            seen.summary(
+                throughput_per_s=float(finished[code]),
+                goodput_per_s=float(good[code]),
+                busy_ratio=seen.busy_ns / busy_ns,
+            )
+            for code, seen in enumerate(self._seen)
+        ]
 
 
-def per_second(attempts: Attempts, operations: Sequence[str], *, start_ns: int) -> list[Second]:
-    """One entry per operation and second in which it was meant to start, ordered by operation and second.
-
-    By the intended start, as everywhere: so the counts from second 0 on add up to the counts of `summarize`.
-    """
-    found: list[Second] = []
-    for name, positions in zip(operations, _groups(attempts.operation, len(operations)), strict=True):
-        mine = attempts.take(positions)
-        if len(mine):
-            found += _seconds(name, mine, start_ns)
-    return found
+def summarize(
+    attempts: Attempts, operations: Sequence[str], *, start_ns: int, end_ns: int, arriving: Arriving | None = None
+) -> list[OperationSummary]:
+    """One summary per operation of attempts that are given at once; see `Summarizer`."""
+    summarizer = Summarizer(operations, start_ns=start_ns, end_ns=end_ns, arriving=arriving)
+    summarizer.add(attempts)
+    return summarizer.summaries()
 
 
 def nothing_measured(summaries: Sequence[OperationSummary]) -> tuple[str, ...]:
@@ -184,72 +163,109 @@ def nothing_measured(summaries: Sequence[OperationSummary]) -> tuple[str, ...]:
 # ---- parts ------------------------------------------------------------------------------------------------------
 
 
-def _rates(attempts: Attempts, operations: int, *, start_ns: int, end_ns: int) -> tuple[np.ndarray, np.ndarray]:
-    """(throughput, goodput) per s, each of shape (operations,)."""
-    if not len(attempts):
-        return np.zeros(operations), np.zeros(operations)
-    clients = int(attempts.client.max()) + 1
-    observed_until_ns = np.full(clients, max(end_ns, start_ns + 1), dtype=np.int64)
-    np.maximum.at(observed_until_ns, attempts.client, attempts.end_ns)
-    observed_s = (observed_until_ns - start_ns) / NS_PER_S
-    cells = attempts.operation.astype(np.int64) * clients + attempts.client
+class _Clients:
+    """What each client finished, and until when it was observed."""
 
-    def rates(chosen: np.ndarray) -> np.ndarray:
-        counts = np.bincount(chosen, minlength=operations * clients).reshape(operations, clients)
-        return np.asarray((counts / observed_s).sum(axis=1))
+    def __init__(self, operations: int, *, start_ns: int, end_ns: int) -> None:
+        self._start_ns = start_ns
+        self._end_ns = max(end_ns, start_ns + 1)
+        self._until_ns = np.zeros(0, dtype=np.int64)
+        self._finished, self._good = (np.zeros((operations, 0), dtype=np.int64) for _ in range(2))
 
-    return rates(cells), rates(cells[attempts.status == _OK])
+    def add(self, attempts: Attempts) -> None:
+        if not len(attempts):
+            return
+        self._widen(int(attempts.client.max()) + 1)
+        np.maximum.at(self._until_ns, attempts.client, attempts.end_ns)
+        self._finished += self._counted(attempts.operation, attempts.client)
+        good = attempts.status == OK
+        self._good += self._counted(attempts.operation[good], attempts.client[good])
+
+    def rates(self) -> tuple[np.ndarray, np.ndarray]:
+        """(throughput, goodput) per s, each of shape (operations,)."""
+        observed_s = (self._until_ns - self._start_ns) / NS_PER_S
+        return (self._finished / observed_s).sum(axis=1), (self._good / observed_s).sum(axis=1)
+
+    def _counted(self, operation: np.ndarray, client: np.ndarray) -> np.ndarray:
+        operations, clients = self._finished.shape
+        cells = operation.astype(np.int64) * clients + client
+        return np.bincount(cells, minlength=operations * clients).reshape(operations, clients)
+
+    def _widen(self, clients: int) -> None:
+        more = clients - len(self._until_ns)
+        if more > 0:
+            self._until_ns = np.pad(self._until_ns, (0, more), constant_values=self._end_ns)
+            self._finished, self._good = (
+                np.pad(counts, ((0, 0), (0, more))) for counts in (self._finished, self._good)
+            )
 
 
-def _groups(codes: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """For each code below `size`, the positions at which it stands."""
-    short = codes.astype(np.uint16) if size <= 2**16 else codes  # 16 bits: a radix sort, in linear time
-    order = np.argsort(short, kind="stable")
-    yield from np.split(order, np.cumsum(np.bincount(codes, minlength=size))[:-1])
+class _Seen:
+    """What was seen of one operation so far."""
 
+    def __init__(
+        self, name: str, *, interval_ns: tuple[int, int], arriving: Arriving | None, dropped: int, exact: bool
+    ) -> None:
+        self.name = name
+        self.busy_ns = 0
+        self._arriving = arriving
+        self._dropped = dropped
+        self._count = self._aborted = self._late = self._rows = 0
+        self._service, self._response, self._schedule, self._harness = (Times(exact=exact) for _ in range(4))
+        self._slices = Slices(from_ns=interval_ns[0], to_ns=interval_ns[1])
 
-def _summary(
-    name: str,
-    mine: Attempts,
-    *,
-    interval_ns: tuple[int, int],
-    arriving: Arriving | None,
-    dropped: int,
-    throughput_per_s: float,
-    goodput_per_s: float,
-    busy_ratio: float,
-) -> OperationSummary:
-    ok = mine.take(mine.status == _OK)
-    aborted = int(np.count_nonzero(mine.status == _ABORTED))
-    errors = len(mine) - len(ok) - aborted
-    service_ns = ok.end_ns - ok.start_ns
-    response_ns = ok.end_ns - ok.intended_start_ns if arriving else None
-    service_time = distribution(service_ns)
-    response_time = None if response_ns is None else distribution(response_ns)
-    lags = _lags(mine, arriving.late_ns) if arriving else _Lags()
-    felt_ns = service_ns if response_ns is None else response_ns
-    doubts = (
-        *_doubts(service_time, succeeded=len(ok), errors=errors, aborted=aborted),
-        *_doubts_of_steadiness(ok.intended_start_ns, felt_ns, interval_ns),
-        *_doubts_of_arrivals(dropped, lags.harness, response_time),
-    )
-    return OperationSummary(
-        operation=name,
-        count=len(mine),
-        errors=errors,
-        aborted=aborted,
-        late=lags.late,
-        dropped=dropped,
-        throughput_per_s=throughput_per_s,
-        goodput_per_s=goodput_per_s,
-        service_time=service_time,
-        response_time=response_time,
-        schedule_lag=lags.schedule,
-        harness_lag=lags.harness,
-        rows=int(ok.rows.sum()),
-        busy_ratio=busy_ratio,
-        warnings=doubts,
-    )
+    def add(self, mine: Attempts) -> None:
+        ok = mine.take(mine.status == OK)
+        service_ns = felt_ns = ok.end_ns - ok.start_ns
+        if self._arriving:
+            felt_ns = ok.end_ns - ok.intended_start_ns
+            self._response.add(felt_ns)
+            self._add_lags(mine, self._arriving.late_ns)
+        self._service.add(service_ns)
+        self._slices.add(ok.intended_start_ns, felt_ns)
+        self._count += len(mine)
+        self._aborted += int(np.count_nonzero(mine.status == ABORTED))
+        self._rows += int(ok.rows.sum())
+        self.busy_ns += int((mine.end_ns - mine.start_ns).sum())
+
+    def _add_lags(self, mine: Attempts, late_ns: int) -> None:
+        """Of first attempts, whatever became of them; a retry starts late because of the attempt before it."""
+        if mine.attempt is None or mine.ready_ns is None:
+            return
+        first = mine.attempt == 0
+        schedule_ns = (mine.start_ns - mine.intended_start_ns)[first]
+        self._schedule.add(schedule_ns)
+        self._harness.add((mine.start_ns - mine.ready_ns)[first])
+        self._late += int(np.count_nonzero(schedule_ns >= late_ns))
+
+    def summary(self, *, throughput_per_s: float, goodput_per_s: float, busy_ratio: float) -> OperationSummary:
+        succeeded = len(self._service)
+        errors = self._count - succeeded - self._aborted
+        service_time = self._service.distribution()
+        response_time = self._response.distribution() if self._arriving else None
+        harness_lag = Lag.of(self._harness)
+        doubts = (
+            *_doubts(service_time, succeeded=succeeded, errors=errors, aborted=self._aborted),
+            *_doubts_of_steadiness(self._slices.steadiness()),
+            *_doubts_of_arrivals(self._dropped, harness_lag, response_time),
+        )
+        return OperationSummary(
+            operation=self.name,
+            count=self._count,
+            errors=errors,
+            aborted=self._aborted,
+            late=self._late,
+            dropped=self._dropped,
+            throughput_per_s=throughput_per_s,
+            goodput_per_s=goodput_per_s,
+            service_time=service_time,
+            response_time=response_time,
+            schedule_lag=Lag.of(self._schedule),
+            harness_lag=harness_lag,
+            rows=self._rows,
+            busy_ratio=busy_ratio,
+            warnings=doubts,
+        )
 
 
 def _doubts(service_time: Distribution, *, succeeded: int, errors: int, aborted: int) -> Iterator[Doubt]:
@@ -263,8 +279,7 @@ def _doubts(service_time: Distribution, *, succeeded: int, errors: int, aborted:
         yield Doubt.ABORTED
 
 
-def _doubts_of_steadiness(start_ns: np.ndarray, took_ns: np.ndarray, interval_ns: tuple[int, int]) -> Iterator[Doubt]:
-    found = steadiness(start_ns, took_ns, from_ns=interval_ns[0], to_ns=interval_ns[1])
+def _doubts_of_steadiness(found: Steadiness | None) -> Iterator[Doubt]:
     if found is not None and not found.steady:
         yield Doubt.NOT_STEADY
 
@@ -275,52 +290,3 @@ def _doubts_of_arrivals(dropped: int, harness: Lag, response_time: Distribution 
     typical_ns = (response_time.p50_ns if response_time else None) or 0
     if harness.p99_ns is not None and harness.p99_ns > max(HARNESS_LAG_NS, HARNESS_LAG_RATIO * typical_ns):
         yield Doubt.LATE_HARNESS
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Lags:
-    schedule: Lag = Lag()
-    harness: Lag = Lag()
-    late: int = 0
-
-
-def _lags(mine: Attempts, late_ns: int) -> _Lags:
-    """Of first attempts, whatever became of them; a retry starts late because of the attempt before it."""
-    if mine.attempt is None or mine.ready_ns is None:
-        return _Lags()
-    first = mine.attempt == 0
-    schedule_ns = (mine.start_ns - mine.intended_start_ns)[first]
-    harness_ns = (mine.start_ns - mine.ready_ns)[first]
-    late = int(np.count_nonzero(schedule_ns >= late_ns))
-    return _Lags(schedule=_lag(schedule_ns), harness=_lag(harness_ns), late=late)
-
-
-def _lag(values_ns: np.ndarray) -> Lag:
-    ordered = np.sort(values_ns)
-    return Lag(
-        p50_ns=percentile_or_none(ordered, 0.5),
-        p99_ns=percentile_or_none(ordered, 0.99),
-        max_ns=int(ordered[-1]) if len(ordered) else None,
-    )
-
-
-def _seconds(name: str, mine: Attempts, start_ns: int) -> Iterator[Second]:
-    seconds = (mine.intended_start_ns - start_ns) // NS_PER_S
-    first = int(seconds.min())
-    for offset, positions in enumerate(_groups(seconds - first, int(seconds.max()) - first + 1)):
-        if not len(positions):
-            continue
-        part = mine.take(positions)
-        ok = part.status == _OK
-        service_ns = np.sort((part.end_ns - part.start_ns)[ok])
-        yield Second(
-            operation=name,
-            second=first + offset,
-            count=len(part),
-            errors=int(np.count_nonzero(~ok & (part.status != _ABORTED))),
-            p50_ns=percentile_or_none(service_ns, 0.5),
-            p90_ns=percentile_or_none(service_ns, 0.9),
-            p95_ns=percentile_or_none(service_ns, 0.95),
-            p99_ns=percentile_or_none(service_ns, 0.99),
-            max_ns=int(service_ns[-1]) if len(service_ns) else None,
-        )
