@@ -8,6 +8,7 @@ from bench.compare import compare, open_sides
 from bench.report import forms
 from bench.report.folded import warning
 from bench.report.sweep import sweep_page
+from bench.report.texts import NULL
 from bench.report.verdicts import comparison_page
 from bench.results import open_run, open_sweep
 
@@ -35,6 +36,36 @@ def test_no_line_of_a_table_is_wide_and_each_reason_stands_once(sweep):
     told = [note for note in why if "pairs would tell" in note]
     assert told
     assert all("the interval holds 1" in note for note in told)
+
+
+@pytest.fixture
+def grids(sweep):
+    return {grid.title: grid for grid in comparison_page(judge(open_sides([sweep]))).grids}
+
+
+def test_what_has_no_ratio_for_one_reason_is_one_row(grids):
+    rows = grids["Verdicts"].rows
+    folded = [row[:5] for row in rows if row[4] == NULL]
+    assert folded == [("all 2", "all 20", "p99", "cannot tell", NULL)]
+    assert len(rows) == 2 * len(MANY) + 1
+    assert [row[:4] for row in grids["In all"].rows if row[4] == NULL] == [("all 2", "engine_b", "p99", "cannot tell")]
+
+
+def test_markdown_is_folded_as_the_terminal_is(sweep):
+    text = forms.markdown(comparison_page(judge(open_sides([sweep]))))
+    assert text.count("| all 2 | all 20 | p99 | cannot tell |") == 1
+    assert text.count("| p99 |") == 2
+
+
+def test_a_row_for_several_names_them_where_they_are_not_all(tmp_path):
+    other = {name: ns for name, ns in MANY.items() if name < "operation_14"}
+    found = two(tmp_path, {"operations": MANY}, {"operations": other}, allow=["question", "answers"])
+    (grid,) = [grid for grid in comparison_page(found).grids if grid.title == "Verdicts"]
+    named = [(row[0], row[1], row[2]) for row in grid.rows if row[3] == NULL]
+    assert named == [
+        ("operation_00, operation_01, operation_02 and 11 more", "p99", "cannot tell"),
+        ("operation_14, operation_15, operation_16 and 3 more", "p50, p99", "not comparable"),
+    ]
 
 
 def test_what_is_overlooked_is_said_once(tmp_path):

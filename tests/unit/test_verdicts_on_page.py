@@ -1,10 +1,12 @@
 """Verdicts on the page: rows that say the same are one, and intervals that tell nothing do not flatten the others."""
 
 import json
+import re
 
 import pytest
 from made_runs import make_sweep
 from read_page import Page
+from written_runs import OPERATIONS, write_sweep
 
 from bench.report.html import html
 from bench.report.html.verdicts import _reach
@@ -88,3 +90,24 @@ def test_an_interval_beyond_the_chart_ends_in_an_arrow(tmp_path):
     assert [row["a"] for row in chart["layer"][3]["data"]["values"]] == ["◀", "▶"] * len(bars)
     assert "Arrows: the interval reaches beyond 0.01 or 100." in page.text
     assert ("<0.01", ">100") in {tuple(row[4:6]) for row in texts(page.table("verdicts"))}
+
+
+def test_chart_table_and_top_count_the_same_operations(tmp_path):
+    """One of three was asked with other SQL, so that it is in no mean and in no chart."""
+    sent = {name: f"select {name}" for name in OPERATIONS}
+    cells = [
+        (
+            f"memory_{memory}",
+            {
+                "config": {"backend": {"name": "engine_a", "settings": {"memory": memory}}},
+                "sent": sent | {"join": f"select {memory}"},
+                "question": f"q{memory}",
+            },
+        )
+        for memory in (1, 2)
+    ]
+    page = Page(html([open_results(write_sweep(tmp_path, *cells, repetitions=3, size=60))]))
+    assert page.text.count("Of 3 operations: ") == 1
+    assert "1 not comparable. Drawn are 2 that have a ratio." in page.text
+    assert re.search(r"operation by operation: [^.]*, 1 not comparable\.", page.text)
+    assert texts(page.table("verdicts"))[0][0] == "2 of 3, geometric mean"

@@ -3,11 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
+from bench.compare import Overall, Verdict
 from bench.doubt import Doubt
-from bench.wording import few
+from bench.wording import SHOWN, few
 
+Said = TypeVar("Said", Verdict, Overall)
 SHOWN_CELLS = 6
+
+
+def alike(said: Iterable[Said]) -> list[list[Said]]:
+    """What has no ratio, that of one candidate with one reason together: one row of a table, not one of dashes each."""
+    groups: dict[tuple[str, str, str], list[Said]] = {}
+    for each in said:
+        if each.ratio is None:
+            groups.setdefault((each.candidate, each.verdict, each.reason), []).append(each)
+    return list(groups.values())
+
+
+def measures_of(group: Iterable[Verdict | Overall]) -> str:
+    """What was claimed, each measure once."""
+    return ", ".join(dict.fromkeys(each.measure for each in group))
+
+
+def cells_of(group: Iterable[Verdict | Overall], asked: Iterable[Verdict | Overall]) -> str:
+    """The cells of a group, or `all` of those that were asked and how many these are."""
+    return _all_or_few({each.cell: None for each in group}, {each.cell for each in asked})
+
+
+def operations_of(group: Sequence[Verdict], asked: Iterable[Verdict], shown: int = SHOWN) -> str:
+    """The operations of a group, or `all` of those that were asked in its cells and how many these are."""
+    cells = {each.cell for each in group}
+    lacking = {(each.cell, each.operation) for each in asked if each.cell in cells} - {
+        (each.cell, each.operation) for each in group
+    }
+    names = {each.operation: None for each in group}
+    return few(list(names), shown) if lacking else _all_or_few(names, set(names))
 
 
 def warning(doubt: str, places: Iterable[tuple[str, str]], asked: Iterable[tuple[str, str]]) -> str:
@@ -39,6 +71,10 @@ def concerned(found: Mapping[str, Sequence[str]], asked: Mapping[str, Sequence[s
     cells = [f"{cell}: {names}" for cell, names in told.items()]
     rest = len(cells) - SHOWN_CELLS
     return "; ".join(cells[:SHOWN_CELLS]) + (f"; and {rest} more cells" if rest > 0 else "")
+
+
+def _all_or_few(names: Mapping[str, None], asked: Iterable[str]) -> str:
+    return f"all {len(names)}" if names.keys() == set(asked) and len(names) > 1 else few(list(names))
 
 
 def _by_cell(places: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

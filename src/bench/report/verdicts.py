@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.compare import Outcome
 from bench.compare.reasons import shown
+from bench.report.folded import alike, cells_of, measures_of, operations_of
 from bench.report.page import Grid, Page
 from bench.report.texts import EMULATED, NULL, SEPARATE, bounds, ms, number, ratio
 from bench.report.why import why
@@ -100,11 +101,16 @@ def _verdicts(comparison: Comparison) -> list[Grid]:
 
 def _table(name: str, verdicts: Sequence[Verdict], *, several: bool) -> Grid:
     labelled = any(each.cell for each in verdicts)
+    known = [(each.cell, each.operation, each.measure, each) for each in verdicts if each.ratio is not None]
+    folded = [
+        (cells_of(group, verdicts), operations_of(group, verdicts), measures_of(group), group[0])
+        for group in alike(verdicts)
+    ]
     rows = tuple(
         (
-            *([each.cell] if labelled else []),
-            each.operation,
-            each.measure,
+            *([cell] if labelled else []),
+            operation,
+            measure,
             each.verdict.value,
             ratio(each.ratio),
             interval(each.low, each.high),
@@ -113,7 +119,7 @@ def _table(name: str, verdicts: Sequence[Verdict], *, several: bool) -> Grid:
             _percent(each.superiority_ratio),
             str(each.runs) if each.runs else NULL,
         )
-        for each in verdicts
+        for cell, operation, measure, each in (*known, *folded)
     )
     header = ("operation", "measure", "verdict", "ratio", "interval", "baseline", "candidate", "wins", "runs")
     title = f"Verdicts on {name}" if several else "Verdicts"
@@ -122,16 +128,18 @@ def _table(name: str, verdicts: Sequence[Verdict], *, several: bool) -> Grid:
 
 def _overall(overall: Sequence[Overall]) -> list[Grid]:
     labelled = any(each.cell for each in overall)
+    known = [(each.cell, each.measure, each) for each in overall if each.ratio is not None]
+    folded = [(cells_of(group, overall), measures_of(group), group[0]) for group in alike(overall)]
     rows = tuple(
         (
-            *([each.cell] if labelled else []),
+            *([cell] if labelled else []),
             each.candidate,
-            each.measure,
+            measure,
             each.verdict.value,
             ratio(each.ratio),
             interval(each.low, each.high),
         )
-        for each in overall
+        for cell, measure, each in (*known, *folded)
     )
     header = (*(["cell"] if labelled else []), "candidate", "measure", "verdict", "ratio", "interval")
     return [Grid(title="In all", header=header, rows=rows, left=len(header) - 2)] if rows else []

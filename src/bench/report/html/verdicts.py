@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from bench.compare import Comparison, Outcome, Overall, Verdict
 from bench.compare.reasons import FARTHEST, whole
+from bench.report.folded import alike, measures_of, operations_of
 from bench.report.html import drawing
 from bench.report.html.document import Block, Chart, Column, Heading, Mark, Section, Spec, Table, Value
 from bench.report.texts import SEPARATE, bounds, ratio
-from bench.wording import few, of
+from bench.wording import of
 
 MARKS: Mapping[Outcome, Mark] = {
     Outcome.FASTER: "good",
@@ -97,12 +98,20 @@ def _table(name: str, comparison: Comparison) -> Table:
     known = [each for each in comparison.verdicts if each.ratio is not None]
     lines = [
         *(
-            _line(f"all {each.operations}, geometric mean", each.measure, each, several=several)
+            _line(f"{_part(each)}, geometric mean", each.measure, each, several=several)
             for each in comparison.overall
             if each.operations > 1
         ),
         *(_line(_named(each), each.measure, each, several=several) for each in known),
-        *(_folded(group, comparison, several=several) for group in _alike(comparison)),
+        *(
+            _line(
+                operations_of(group, comparison.of(group[0].candidate), MAX_NAMED),
+                measures_of(group),
+                group[0],
+                several=several,
+            )
+            for group in alike(comparison.verdicts)
+        ),
     ]
     sides = "against " if several else f"on {comparison.candidates[0].name} against "
     texts = ("operation", "verdict", *(("candidate",) if several else ()), "measure")
@@ -119,21 +128,10 @@ def _table(name: str, comparison: Comparison) -> Table:
     )
 
 
-def _alike(comparison: Comparison) -> list[list[Verdict]]:
-    """Verdicts without a ratio, those of one candidate with one reason together."""
-    groups: dict[tuple[str, str, str], list[Verdict]] = {}
-    for each in comparison.verdicts:
-        if each.ratio is None:
-            groups.setdefault((each.candidate, str(each.verdict), each.reason), []).append(each)
-    return list(groups.values())
-
-
-def _folded(group: Sequence[Verdict], comparison: Comparison, *, several: bool) -> tuple[Value, ...]:
-    """One row for all of them."""
-    operations = list(dict.fromkeys(map(_named, group)))
-    asked = {_named(each) for each in comparison.of(group[0].candidate)}
-    told = f"all {len(asked)}" if len(operations) == len(asked) > 1 else few(operations, MAX_NAMED)
-    return _line(told, ", ".join(dict.fromkeys(each.measure for each in group)), group[0], several=several)
+def _part(overall: Overall) -> str:
+    """How many operations are in a mean, of how many there are."""
+    asked = overall.operations + len(overall.left_out)
+    return f"{overall.operations} of {asked}" if overall.left_out else f"all {asked}"
 
 
 def _line(operation: str, measure: str, each: Verdict | Overall, *, several: bool) -> tuple[Value, ...]:
@@ -157,13 +155,14 @@ def _charts(comparison: Comparison) -> list[Chart]:
     for side in comparison.candidates:
         mine = comparison.of(side.name)
         for measure in dict.fromkeys(each.measure for each in mine):
-            known = [each for each in mine if each.measure == measure and each.ratio is not None]
-            if known:
-                found.append(_forest(comparison, side.name, measure, known[:MAX_DRAWN]))
+            asked = [each for each in mine if each.measure == measure]
+            if any(each.ratio is not None for each in asked):
+                found.append(_forest(comparison, side.name, measure, asked))
     return found
 
 
-def _forest(comparison: Comparison, candidate: str, measure: str, verdicts: Sequence[Verdict]) -> Chart:
+def _forest(comparison: Comparison, candidate: str, measure: str, asked: Sequence[Verdict]) -> Chart:
+    verdicts = [each for each in asked if each.ratio is not None][:MAX_DRAWN]
     reach = _reach([each.ratio for each in verdicts if each.ratio])
     rows = [row for row in (_interval(each, reach) for each in verdicts) if row]
     band = {"l": 1 / (1 + comparison.margin), "h": 1 + comparison.margin}
@@ -186,16 +185,23 @@ def _forest(comparison: Comparison, candidate: str, measure: str, verdicts: Sequ
         drawing.layer(rows, point, x=drawing.quantity("x"), y=y, color=colour, shape=shape, tooltip=tips),
     ]
     more = f" Arrows: the interval reaches beyond {reach[0]:.3g} or {reach[1]:,.0f}." if beyond else ""
-    counted = ", ".join(f"{_count(verdicts, outcome)} {outcome}" for outcome in Outcome if _count(verdicts, outcome))
     return Chart(
         title=f"{measure}: {candidate} / {comparison.baseline.name}",
-        text=f"Ratio with its interval, by operation; the grey band counts as equal. Of "
-        f"{of(len(verdicts), 'operation')}: {counted}.{more}",
+        text=f"Ratio with its interval, by operation; the grey band counts as equal. {_counted(asked)}{more}",
         spec=drawing.spec(
             layers, height=len(rows) * ROW_PIXELS + 10, title=f"Ratios of {candidate} to {comparison.baseline.name}"
         ),
         wide=True,
     )
+
+
+def _counted(asked: Sequence[Verdict]) -> str:
+    """How many operations have which verdict, and which of them are drawn where not all are."""
+    counts = ", ".join(f"{_count(asked, outcome)} {outcome}" for outcome in Outcome if _count(asked, outcome))
+    known = sum(each.ratio is not None for each in asked)
+    drawn = f"the first {MAX_DRAWN}" if known > MAX_DRAWN else f"{known}"
+    left = f" Drawn are {drawn} that have a ratio." if min(known, MAX_DRAWN) < len(asked) else ""
+    return f"Of {of(len(asked), 'operation')}: {counts}.{left}"
 
 
 def _reach(ratios: Sequence[float]) -> tuple[float, float]:
