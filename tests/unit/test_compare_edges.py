@@ -107,7 +107,7 @@ def test_where_no_operation_has_a_p99_it_cannot_be_told_in_all(tmp_path):
     assert (overall.ratio, overall.left_out) == (None, tuple(OPERATIONS))
     told = f"cannot be told: {overall.reason}"
     assert told in comparison_page(found).lines[0]
-    assert told in sentence(overall, "before")
+    assert told in sentence(overall)
 
 
 # ---- pairs ----------------------------------------------------------------------------------------------------------
@@ -163,4 +163,4 @@ def test_the_verdicts_on_all_candidates_hold_together(tmp_path):
     assert levels == pytest.approx([1 - 0.05 / claims for claims in (6, 5, 4, 3, 2, 1)])
     assert sorted(each.level for each in found.overall) == pytest.approx([0.95, 0.975])
     assert {each.verdict for each in (*found.verdicts, *found.overall)} == {"slower"}
-    assert "(97.5 % interval " in sentence(max(found.overall, key=lambda each: each.level), "before")
+    assert "(97.5 % interval " in sentence(max(found.overall, key=lambda each: each.level))

@@ -135,3 +135,14 @@ def date(directory, started_at):
     content = json.loads(path.read_text())
     content["times"]["started_at"] = started_at
     path.write_text(json.dumps(content))
+
+
+def lose_summary(directory, status="failed"):
+    """Leave what a run leaves that came to no summary: it failed, or it is `running`."""
+    for name in ("summary", "answers", "intervals"):
+        (directory / f"{name}.parquet").unlink()
+    path = directory / "manifest.json"
+    content = json.loads(path.read_text())
+    unknown = dict.fromkeys(("question_hash", "sql_hash", "data_fingerprint", "window"))
+    errors = ["the engine went away"] if status == "failed" else []
+    path.write_text(json.dumps(content | unknown | {"status": status, "stage": "prepare", "errors": errors}))

@@ -36,12 +36,19 @@ def cells(sides: Mapping[str, Sequence[Run]], by: str = "") -> dict[str, dict[st
     return {name: _grouped(sorted(runs, key=lambda run: run.repetition), nouns, keys) for name, runs in sides.items()}
 
 
-def faced(sides: Mapping[str, Sequence[Run]], by: str) -> dict[str, dict[str, tuple[Run, ...]]]:
-    """By the label of a cell and side, the runs that face each other; a cell that only one side has is there too."""
-    found: dict[str, dict[str, tuple[Run, ...]]] = {}
-    for name, labelled in cells(sides, by).items():
-        for label, runs in labelled.items():
-            found.setdefault(label, {})[name] = runs
+def faced(sides: Mapping[str, Sequence[Run]], by: str = "") -> dict[str, dict[str, tuple[Run, ...]]]:
+    """By the label of a cell and side, the runs that face each other; a cell that only one side has is there too.
+
+    Cells with one label belong together. So do those of sides that were put together by hand, with `by` empty, where
+    the first side and another have a single cell each, whatever these are called.
+    """
+    labelled = cells(sides, by)
+    first = next(iter(labelled.values()))
+    found: dict[str, dict[str, tuple[Run, ...]]] = {label: {} for label in first}
+    for name, own in labelled.items():
+        alone = not by and len(first) == len(own) == 1
+        for label, runs in own.items():
+            found.setdefault(next(iter(first)) if alone else label, {})[name] = runs
     return found
 
 
@@ -66,17 +73,6 @@ def pairs(baseline: Sequence[Run], candidate: Sequence[Run]) -> tuple[tuple[int,
     starts = [sorted((baseline[ours].started_at, candidate[theirs].started_at)) for ours, theirs in found]
     torn = sum(any(first < start < last for other in starts for start in other) for first, last in starts)
     return () if 2 * torn > len(found) else found
-
-
-def matched(baseline: Iterable[str], candidate: Iterable[str], by: str = "") -> list[tuple[str, str]]:
-    """Labels that belong together: equal ones.
-
-    Of sides that were put together by hand, with `by` empty, and have a single cell each: whatever these are called.
-    """
-    base, cand = list(baseline), list(candidate)
-    if not by and len(base) == len(cand) == 1:
-        return [(base[0], cand[0])]
-    return [(label, label) for label in base if label in cand]
 
 
 def _several(runs: Sequence[Run], noun: str) -> bool:

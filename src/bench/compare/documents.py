@@ -31,17 +31,17 @@ def document(comparison: Comparison, gates: Sequence[GateResult] = ()) -> dict[s
 
 
 def table(comparison: Comparison) -> pa.Table:
-    """The verdicts, one row each, with the baseline's name and the margin."""
+    """The verdicts, one row each, with the margin."""
     import pyarrow as pa
 
     kinds = {"float": pa.float64(), "int": pa.int64(), "bool": pa.bool_(), "tuple": pa.list_(pa.string())}
     schema = pa.schema(
         [
-            pa.field("baseline", pa.string(), nullable=False),
             *(
                 pa.field(
                     each.name,
                     next((kind for name, kind in kinds.items() if str(each.type).startswith(name)), pa.string()),
+                    nullable=each.name != "baseline",
                 )
                 for each in fields(Verdict)
             ),
@@ -50,7 +50,6 @@ def table(comparison: Comparison) -> pa.Table:
     )
     rows = [
         {
-            "baseline": comparison.baseline.name,
             "margin": comparison.margin,
             **asdict(verdict),
             "warnings": list(verdict.warnings),

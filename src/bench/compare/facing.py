@@ -62,6 +62,8 @@ class Facing:
     """The runs of one cell on both sides."""
 
     cell: str
+    baseline_name: str
+    """What the baseline of this cell is called."""
     baseline: tuple[Measured, ...]
     candidate: tuple[Measured, ...]
     paired: bool
@@ -246,7 +248,9 @@ class Facing:
         return "; ".join(filter(None, texts))
 
 
-def face(baseline: Sequence[Measured], candidate: Sequence[Measured], *, cell: str, reader: Reader) -> Facing:
+def face(
+    baseline: Sequence[Measured], candidate: Sequence[Measured], *, cell: str, baseline_name: str, reader: Reader
+) -> Facing:
     """Bring the runs of one cell of two sides together; where two blocks or more have both, others are left out."""
     partners = pairs([each.run for each in baseline], [each.run for each in candidate])
     paired = len(partners) > 1
@@ -255,6 +259,7 @@ def face(baseline: Sequence[Measured], candidate: Sequence[Measured], *, cell: s
     time = _time((*base, *cand))
     return Facing(
         cell=cell,
+        baseline_name=baseline_name,
         baseline=tuple(reader.with_samples(each, time) for each in base),
         candidate=tuple(reader.with_samples(each, time) for each in cand),
         paired=paired,

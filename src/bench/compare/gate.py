@@ -75,7 +75,7 @@ def gate_results(gates: Iterable[Gate], comparison: Comparison) -> tuple[GateRes
 
     A ratio misses a gate when its whole interval lies on the wrong side of the limit, and meets it when it lies on the
     right side; in between nobody can tell. What is not comparable misses it, as does a cell of the baseline that a
-    candidate lacks. Errors are counted, not estimated.
+    candidate lacks, or in which the baseline came to no summary. Errors are counted, not estimated.
 
     Args:
         gates: The conditions.
@@ -85,10 +85,12 @@ def gate_results(gates: Iterable[Gate], comparison: Comparison) -> tuple[GateRes
 
 
 def _results(gate: Gate, comparison: Comparison) -> Iterator[GateResult]:
-    for verdict in comparison.verdicts:
+    baseline = comparison.baseline.name
+    its_cells = {verdict.cell for verdict in comparison.verdicts if verdict.baseline == baseline}
+    for verdict in (each for each in comparison.verdicts if each.cell in its_cells):
         measure = comparison.verdicts[0].measure if gate.measure == "errors" else gate.measure
         if verdict.measure == measure:
-            outcome, reason = _counted(gate, verdict) if gate.measure == "errors" else _outcome(gate, verdict)
+            outcome, reason = _counted(gate, verdict) if gate.measure == "errors" else _outcome(gate, verdict, baseline)
             yield GateResult(
                 gate=gate.text,
                 candidate=verdict.candidate,
@@ -113,7 +115,9 @@ def _counted(gate: Gate, verdict: Verdict) -> tuple[GateOutcome, str]:
     return ("met" if met else "missed"), f"{ratio:.3%} of the attempts failed"
 
 
-def _outcome(gate: Gate, verdict: Verdict) -> tuple[GateOutcome, str]:
+def _outcome(gate: Gate, verdict: Verdict, baseline: str) -> tuple[GateOutcome, str]:
+    if verdict.baseline != baseline:
+        return "missed", f"{baseline} has no summary, and a gate is on the ratio to the baseline"
     if verdict.verdict is Outcome.NOT_COMPARABLE:
         return "missed", f"not comparable: {verdict.reason}"
     if verdict.ratio is None or verdict.low is None or verdict.high is None:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from bench.compare import sent
-from bench.compare.cells import cells, matched
+from bench.compare.cells import faced
 from bench.compare.configuration import differences
-from bench.compare.facing import Facing, face
+from bench.compare.facing import face
 from bench.compare.measured import Reader
 from bench.compare.model import Comparison, Missing, Objection, Side
-from bench.compare.objections import KINDS, Found, objections
+from bench.compare.objections import KINDS, objections, summarised
 from bench.compare.overall import overall, remarked
+from bench.compare.stand_in import notes as stand_in_notes
+from bench.compare.stand_in import stand_ins
 from bench.compare.verdicts import verdicts
 from bench.errors import ConfigError, nearest
 from bench.stats.decide import MARGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from bench.compare.facing import Facing
+    from bench.compare.measured import Measured
     from bench.compare.model import Measure
+    from bench.compare.objections import Found
     from bench.results import Run
 
-_Cells: TypeAlias = "Mapping[str, tuple[Run, ...]]"
+_Cells: TypeAlias = "Mapping[str, Mapping[str, Sequence[Run]]]"
+"""By cell and side, its runs."""
 
 MEASURES: tuple[Measure, ...] = ("p50", "p99")
 """What is claimed unless something else is asked for."""
@@ -45,8 +50,9 @@ def compare(
 
     The verdicts on all operations of a cell, by all measures and on all candidates, are one family: they hold together
     with a confidence of 95 % (`stats.decide`). So do those in all on the candidates by one measure. The page of a
-    report asks this function too. Runs of one block are compared with each other (`stats.shift`); the samples are read
-    once, for effect sizes, outliers, and where there is one run on each side.
+    report asks this function too. Where the baseline came to no summary the next side stands in for it (`stand_in`).
+    Runs of one block are compared with each other (`stats.shift`); the samples are read once, for effect sizes,
+    outliers, and where there is one run on each side.
 
     Args:
         baseline: Its runs: of one cell or several, repeated or not.
@@ -64,52 +70,48 @@ def compare(
     """
     _check(baseline, candidates, baseline_name, allow)
     sides = {baseline_name: baseline, **candidates}
-    labelled = cells(sides, by)
+    cells = faced(sides, by)
+    instead = stand_ins(cells, baseline_name, by=by)
     reader = Reader(measures=measures)
-    opposed = [
-        _Opposed(candidate=name, baseline=labelled[baseline_name], cells=labelled[name], by=by) for name in candidates
-    ]
-    found = {each.candidate: _facings(each, allow, reader) for each in opposed}
+    found = {
+        name: tuple(_facings(name, cells, baseline_name, instead, allow=allow, reader=reader)) for name in candidates
+    }
     by_cell, said = _by_cell(found), tuple(verdicts(found, measures, margin))
     return Comparison(
         baseline=_side(baseline_name, baseline),
         candidates=tuple(_side(name, runs) for name, runs in candidates.items()),
-        differences=(*differences(sides), *sent.differences(baseline_name, by_cell)),
+        differences=(*differences(sides), *sent.differences(list(sides), by_cell)),
         objections=tuple(each for facings in found.values() for facing in facings for each in facing.objections),
-        missing=tuple(missing for each in opposed for missing in each.missing),
+        missing=tuple(_missing(cells, candidates, baseline_name)),
         verdicts=said,
-        overall=tuple(remarked(each, said) for faced in by_cell.values() for each in overall(faced, measures, margin)),
+        overall=tuple(
+            remarked(each, said) for facings in by_cell.values() for each in overall(facings, measures, margin)
+        ),
         allowed=tuple(allow),
         margin=margin,
-        notes=(*notes, *(note for each in opposed for note in each.left_out(baseline_name))),
+        notes=(
+            *notes,
+            *stand_in_notes(cells, instead, baseline_name),
+            *_left_out(cells, found, baseline_name, instead),
+        ),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Opposed:
-    """The cells of the baseline, and those of one candidate."""
+def _missing(cells: _Cells, candidates: Iterable[str], baseline: str) -> Iterator[Missing]:
+    for name in candidates:
+        for cell, members in cells.items():
+            if baseline in members and name not in members:
+                yield Missing(candidate=name, cell=cell)
 
-    candidate: str
-    baseline: _Cells
-    cells: _Cells
-    by: str
 
-    @cached_property
-    def partners(self) -> Sequence[tuple[str, str]]:
-        """Labels of cells that face each other: the baseline's and the candidate's."""
-        return matched(self.baseline, self.cells, self.by)
-
-    @property
-    def missing(self) -> Iterator[Missing]:
-        """The cells of the baseline that the candidate lacks."""
-        compared = {ours for ours, _ in self.partners}
-        return (Missing(candidate=self.candidate, cell=label) for label in self.baseline if label not in compared)
-
-    def left_out(self, baseline: str) -> Iterator[str]:
-        """A sentence for either side that has cells which the other lacks."""
-        for at, (side, labels) in enumerate({baseline: self.baseline, self.candidate: self.cells}.items()):
-            used = {pair[at] for pair in self.partners}
-            left = [label or "its cell" for label in labels if label not in used]
+def _left_out(
+    cells: _Cells, found: Mapping[str, Sequence[Facing]], baseline: str, instead: Mapping[str, str]
+) -> Iterator[str]:
+    """A sentence for either side that has cells which the other lacks."""
+    for candidate, facings in found.items():
+        compared = {facing.cell for facing in facings} | {cell for cell, name in instead.items() if name == candidate}
+        for side in (baseline, candidate):
+            left = [cell or "its cell" for cell, members in cells.items() if side in members and cell not in compared]
             if left:
                 yield f"Left out, as only {side} has it: {', '.join(left)}"
 
@@ -131,18 +133,31 @@ def _side(name: str, runs: Sequence[Run]) -> Side:
     )
 
 
-def _facings(opposed: _Opposed, allow: Sequence[str], reader: Reader) -> tuple[Facing, ...]:
-    """The cells of one candidate, each face to face with that of the baseline, and what speaks against it."""
-    facings = [
-        face(
-            [reader.measured(run) for run in opposed.baseline[ours]],
-            [reader.measured(run) for run in opposed.cells[theirs]],
-            cell=ours,
-            reader=reader,
-        )
-        for ours, theirs in opposed.partners
-    ]
-    return tuple(replace(facing, objections=_objections(facing, opposed.candidate, allow)) for facing in facings)
+def _facings(
+    candidate: str,
+    cells: _Cells,
+    baseline: str,
+    instead: Mapping[str, str],
+    *,
+    allow: Sequence[str],
+    reader: Reader,
+) -> Iterator[Facing]:
+    """The cells of one candidate, each face to face with that of the baseline, or of the side that stands in for it.
+
+    That side itself still faces the baseline, so that it is told why it cannot be compared with it.
+    """
+    for cell, members in cells.items():
+        against = instead.get(cell, baseline)
+        pair = (baseline if against == candidate else against, candidate)
+        if members.keys() >= set(pair):
+            yield _facing(cell, {side: [reader.measured(run) for run in members[side]] for side in pair}, allow, reader)
+
+
+def _facing(cell: str, sides: Mapping[str, Sequence[Measured]], allow: Sequence[str], reader: Reader) -> Facing:
+    """The two sides of a cell and what speaks against it. A run without a summary does, and is not compared."""
+    (against, baseline), (candidate, runs) = sides.items()
+    facing = face(summarised(baseline), summarised(runs), cell=cell, baseline_name=against, reader=reader)
+    return replace(facing, objections=_objections(cell, candidate, objections(baseline, runs), allow))
 
 
 def _by_cell(found: Mapping[str, Sequence[Facing]]) -> Mapping[str, Mapping[str, Facing]]:
@@ -154,16 +169,15 @@ def _by_cell(found: Mapping[str, Sequence[Facing]]) -> Mapping[str, Mapping[str,
     return cells
 
 
-def _objections(facing: Facing, candidate: str, allow: Sequence[str]) -> tuple[Objection, ...]:
-    found: dict[Found, None] = dict.fromkeys(objections(facing.baseline, facing.candidate))
+def _objections(cell: str, candidate: str, found: Iterable[Found], allow: Sequence[str]) -> tuple[Objection, ...]:
     return tuple(
         Objection(
             kind=each.kind,
             candidate=candidate,
-            cell=facing.cell,
+            cell=cell,
             operation=each.operation,
             reason=each.reason,
             allowed=each.kind in allow,
         )
-        for each in found
+        for each in dict.fromkeys(found)
     )

@@ -18,6 +18,9 @@ Measure: TypeAlias = Literal["p50", "p99", "mean", "throughput"]
 class Verdict:
     """What is said of one operation of one candidate, by one measure."""
 
+    baseline: str
+    """Name of the side that it is compared with: `Comparison.baseline`, or the one that stands in for it in the cell,
+    as it came to no summary there."""
     candidate: str
     """Name of the side; a key of `Comparison.candidates`."""
     cell: str
@@ -71,9 +74,10 @@ class Verdict:
 class Overall:
     """What is said of one candidate in all: a geometric mean over the operations of a cell."""
 
+    baseline: str
     candidate: str
     cell: str
-    """As of `Verdict`."""
+    """As of `Verdict`, all three."""
     measure: Measure
     verdict: Outcome
     reason: str
@@ -164,6 +168,16 @@ class Comparison:
     def of(self, candidate: str) -> tuple[Verdict, ...]:
         """The verdicts on one candidate."""
         return tuple(verdict for verdict in self.verdicts if verdict.candidate == candidate)
+
+    def marked(self, each: Verdict | Overall) -> str:
+        """The candidate, with what it is compared with where that is not the baseline."""
+        return each.candidate if each.baseline == self.baseline.name else f"{each.candidate} against {each.baseline}"
+
+    def objection(self, each: Overall) -> str:
+        """The first that stands in the way of comparing a candidate on a cell; empty where none does."""
+        place = each.candidate, each.cell
+        against = (one.reason for one in self.objections if (one.candidate, one.cell) == place and not one.allowed)
+        return next(against, "")
 
     @property
     def whole(self) -> bool:

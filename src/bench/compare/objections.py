@@ -50,9 +50,28 @@ class Found(NamedTuple):
 def objections(baseline: Sequence[Measured], candidate: Sequence[Measured]) -> Iterator[Found]:
     """All that speaks against comparing the runs of one cell of two sides."""
     sides = {"the baseline": baseline, "the candidate": candidate}
-    runs = [each.run for each in (*baseline, *candidate)]
     for name, side in sides.items():
         yield from (Found("unfinished", None, _unfinished(name, each)) for each in side if not _whole(each))
+    if any(each.rows for each in baseline) and any(each.rows for each in candidate):
+        yield from _unlike(summarised(baseline), summarised(candidate))
+
+
+def summarised(side: Sequence[Measured]) -> Sequence[Measured]:
+    """The runs that came to a summary; all where none did."""
+    return [each for each in side if each.rows] or side
+
+
+def ended(run: Run) -> str:
+    """How a run that is not whole stands, and why where that is known."""
+    errors = run.manifest.get("errors") or []
+    why = f": {errors[0]}" if errors else "" if run.has("summary") else ": it has no summary"
+    return f"{'in progress, or was killed' if run.in_progress else run.status.value}{why}"
+
+
+def _unlike(baseline: Sequence[Measured], candidate: Sequence[Measured]) -> Iterator[Found]:
+    """What speaks against comparing runs that came to a summary: of others it is that they did not."""
+    sides = {"the baseline": baseline, "the candidate": candidate}
+    runs = [each.run for each in (*baseline, *candidate)]
     yield from _question(baseline, candidate)
     yield from _answers(baseline, candidate)
     yield from _data(runs)
@@ -67,11 +86,7 @@ def _whole(measured: Measured) -> bool:
 
 
 def _unfinished(side: str, measured: Measured) -> str:
-    run = measured.run
-    errors = run.manifest.get("errors") or []
-    why = f": {errors[0]}" if errors else "" if measured.rows else ": it has no summary"
-    status = "in progress, or was killed" if run.in_progress else run.status.value
-    return f"the run {run.directory.name} of {side} is {status}{why}"
+    return f"the run {measured.run.directory.name} of {side} is {ended(measured.run)}"
 
 
 def _question(baseline: Sequence[Measured], candidate: Sequence[Measured]) -> Iterator[Found]:

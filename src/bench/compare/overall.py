@@ -94,6 +94,7 @@ def _scored(name: str, measure: Measure, facing: Facing, penalty: float) -> _Sco
         and (values := facing.values(operation, measure)) is not None
     }
     blank = Overall(
+        baseline=facing.baseline_name,
         candidate=name,
         cell=facing.cell,
         measure=measure,

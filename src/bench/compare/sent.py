@@ -54,22 +54,19 @@ def alike_otherwise(runs: Sequence[Measured]) -> bool:
     return len(data) == 1 and None not in data and len({_asked(each.run) for each in runs}) == 1
 
 
-def differences(baseline: str, found: Mapping[str, Mapping[str, Facing]]) -> Iterator[Difference]:
+def differences(names: Sequence[str], found: Mapping[str, Mapping[str, Facing]]) -> Iterator[Difference]:
     """A line for each operation whose SQL differs between two sides of a cell: the beginning of the hash of its text.
 
     Args:
-        baseline: What it is called.
+        names: What all sides are called, the baseline first.
         found: By cell and candidate, the runs that face each other.
     """
-    names = [baseline, *dict.fromkeys(name for faced in found.values() for name in faced)]
     workloads = {_workload(faced) for faced in found.values()}
     lines: dict[str, dict[str, dict[str, None]]] = {}
     for faced in found.values():
         place = f"{_workload(faced)}/" if len(workloads) > 1 else ""
-        sides = {
-            baseline: next(iter(faced.values())).baseline,
-            **{name: each.candidate for name, each in faced.items()},
-        }
+        sides = {each.baseline_name: each.baseline for each in faced.values()}
+        sides |= {name: each.candidate for name, each in faced.items()}
         for operation in _changed_between(faced.values()):
             hashes = lines.setdefault(f"sql of {place}{operation}", {name: {} for name in names})
             for name, runs in sides.items():

@@ -83,6 +83,7 @@ def _verdict(asked: _Asked, decision: Decision | None, margin: float) -> Verdict
     facing, operation = asked.facing, asked.operation
     errors = facing.error_ratios(operation)
     blank = Verdict(
+        baseline=facing.baseline_name,
         candidate=asked.candidate,
         cell=facing.cell,
         operation=operation,

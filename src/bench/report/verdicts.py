@@ -8,12 +8,12 @@ from bench.compare import Outcome
 from bench.compare.reasons import shown
 from bench.report.folded import alike, cells_of, measures_of, operations_of
 from bench.report.page import Grid, Page
-from bench.report.texts import EMULATED, NULL, SEPARATE, bounds, ms, number, ratio
+from bench.report.texts import EMULATED, NULL, SEPARATE, bounds, ms, number, ratio, short
 from bench.report.why import why
 from bench.wording import few, of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from bench.compare import Comparison, GateResult, Overall, Side, Verdict
 
@@ -28,16 +28,17 @@ def comparison_page(comparison: Comparison, gates: Sequence[GateResult] = ()) ->
     names = ", ".join(map(_marked, comparison.candidates))
     return Page(
         title=f"{names} against {_marked(comparison.baseline)}{mark}",
-        lines=tuple(
-            line
-            for each in comparison.overall
-            if each.measure == _first(comparison)
-            for line in (_sentence(each, comparison), _operations(each, comparison), each.remark)
-            if line
-        ),
-        grids=(*_differences(comparison), *_verdicts(comparison), *_overall(comparison.overall), *_gates(gates)),
+        lines=(*comparison.notes, *_sentences(comparison)),
+        grids=(*_differences(comparison), *_verdicts(comparison), *_overall(comparison), *_gates(gates)),
         notes=tuple(_notes(comparison)),
     )
+
+
+def _sentences(comparison: Comparison) -> Iterator[str]:
+    """The answer on each cell and candidate, by the first measure."""
+    for each in comparison.overall:
+        if each.measure == _first(comparison):
+            yield from filter(None, (_sentence(each, comparison), _operations(each, comparison), each.remark))
 
 
 def _marked(side: Side) -> str:
@@ -49,11 +50,11 @@ def _first(comparison: Comparison) -> str:
 
 
 def _sentence(each: Overall, comparison: Comparison) -> str:
-    base, said = f"{comparison.baseline.name}{f' on {each.cell}' if each.cell else ''}", each.verdict
+    base, said = f"{each.baseline}{f' on {each.cell}' if each.cell else ''}", each.verdict
     if said is Outcome.CANNOT_TELL and each.ratio is None:
         return f"Whether {each.candidate} is faster or slower than {base} cannot be told: {each.reason}."
     if each.ratio is None or each.low is None or each.high is None:
-        return f"{each.candidate} and {base} cannot be compared: {each.reason}."
+        return f"{each.candidate} and {base} cannot be compared: {short(comparison.objection(each) or each.reason)}."
     interval = f"{each.measure} {ratio(each.ratio)} of the baseline's in all, {shown(each.low, each.high)}"
     if said is Outcome.CANNOT_TELL:
         return f"Whether {each.candidate} is faster or slower than {base} cannot be told ({interval})."
@@ -92,10 +93,16 @@ def _differences(comparison: Comparison) -> list[Grid]:
 
 
 def _verdicts(comparison: Comparison) -> list[Grid]:
+    """One for each candidate, and for what it is compared with where another side stands in for the baseline."""
+    emulated = {side.name: _marked(side) for side in comparison.candidates}
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for each in comparison.verdicts:
+        groups.setdefault((each.candidate, each.baseline), []).append(each)
     return [
-        _table(_marked(side), comparison.of(side.name), several=len(comparison.candidates) > 1)
-        for side in comparison.candidates
-        if comparison.of(side.name)
+        _table(
+            comparison.marked(group[0]).replace(name, emulated[name], 1), group, several=len(comparison.candidates) > 1
+        )
+        for (name, _), group in groups.items()
     ]
 
 
@@ -126,14 +133,15 @@ def _table(name: str, verdicts: Sequence[Verdict], *, several: bool) -> Grid:
     return Grid(title=title, header=(*(["cell"] if labelled else []), *header), rows=rows, left=4 if labelled else 3)
 
 
-def _overall(overall: Sequence[Overall]) -> list[Grid]:
+def _overall(comparison: Comparison) -> list[Grid]:
+    overall = comparison.overall
     labelled = any(each.cell for each in overall)
     known = [(each.cell, each.measure, each) for each in overall if each.ratio is not None]
     folded = [(cells_of(group, overall), measures_of(group), group[0]) for group in alike(overall)]
     rows = tuple(
         (
             *([cell] if labelled else []),
-            each.candidate,
+            comparison.marked(each),
             measure,
             each.verdict.value,
             ratio(each.ratio),
@@ -156,7 +164,6 @@ def _gates(gates: Sequence[GateResult]) -> list[Grid]:
 
 
 def _notes(comparison: Comparison) -> Iterable[str]:
-    yield from comparison.notes
     yield from why(comparison)
     yield (
         "Ratio: candidate / baseline; of times below 1 is faster, of the throughput above 1. Wins: how often an "

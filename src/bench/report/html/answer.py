@@ -43,7 +43,7 @@ def answer(
 def _counted(comparisons: Mapping[str, Comparison]) -> str:
     """How many comparisons came out which way; empty where nothing was compared."""
     found = [
-        (f"{side.name} against {comparison.baseline.name}", _first(mine).verdict)
+        (f"{side.name} against {_first(mine).baseline}", _first(mine).verdict)
         for comparison in comparisons.values()
         for side in comparison.candidates
         if (mine := [each for each in comparison.overall if each.candidate == side.name])
@@ -79,7 +79,7 @@ def by_operation(comparisons: Mapping[str, Comparison]) -> Iterator[str]:
             said = [each.verdict for each in comparison.of(side.name) if each.measure == measure]
             if len(said) > 1:
                 counts = ", ".join(f"{said.count(each)} {each}" for each in Outcome if each in said)
-                sides = f"{side.name} against {comparison.baseline.name}{where}"
+                sides = f"{side.name} against {_first(mine).baseline}{where}"
                 yield f"{sides}, operation by operation: {counts}. {remark}".rstrip()
 
 
@@ -89,9 +89,8 @@ def _compared(comparisons: Mapping[str, Comparison]) -> Iterator[str]:
         for side in comparison.candidates:
             mine = [each for each in comparison.overall if each.candidate == side.name]
             if mine:
-                objection = next((each.reason for each in comparison.objections if each.candidate == side.name), "")
-                question = name if several else ""
-                yield verdicts.sentence(_first(mine), comparison.baseline.name, question=question, objection=objection)
+                first, question = _first(mine), name if several else ""
+                yield verdicts.sentence(first, question=question, objection=comparison.objection(first))
 
 
 def _first(overall: Sequence[Overall]) -> Overall:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from bench.compare import Comparison, compare
 from bench.compare.cells import faced
 from bench.compare.sides import BACKEND
+from bench.compare.stand_in import measured
 from bench.compare.systems import systems
 from bench.report.texts import EMULATED
 from bench.results import Run, Sweep
@@ -15,23 +16,19 @@ from bench.results import Run, Sweep
 def comparisons(results: Sequence[Run | Sweep]) -> Mapping[str, Comparison]:
     """By what was asked, what `bench compare --by backend` says of it: the first system is the baseline.
 
-    Where the first of all came to no summary, it is the first that did. Empty where each question was asked of one
-    system only.
+    What fewer than two systems came to a summary of is not there.
 
     Raises:
         ResultError: A file of a run is not whole.
     """
-    measured = {
-        label: {name: runs for name, runs in members.items() if any(run.has("summary") for run in runs)}
-        for label, members in faced(systems(results), BACKEND).items()
-    }
-    groups = {label: members for label, members in measured.items() if len(members) > 1}
+    asked = faced(systems(results), BACKEND)
+    groups = {label: members for label, members in asked.items() if len(measured(members)) > 1}
     return {name: _compared(members) for name, members in zip(_titles(groups), groups.values(), strict=True)}
 
 
 def _titles(groups: Mapping[str, Mapping[str, Sequence[Run]]]) -> list[str]:
     """Dataset and workload; the load where one question was asked under several, and all else that tells it apart."""
-    firsts = [next(iter(members.values()))[0] for members in groups.values()]
+    firsts = [members[measured(members)[0]][0] for members in groups.values()]
     titles = [f"{run.key.dataset} · {run.key.workload}" for run in firsts]
     for further in ([str(run.manifest.get("load_description", run.key.load)) for run in firsts], list(groups)):
         titles = [

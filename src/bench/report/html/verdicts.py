@@ -58,16 +58,15 @@ def verdicts_section(comparisons: Mapping[str, Comparison]) -> Section | None:
     return Section(name="verdicts", title="Verdicts", lines=lines, blocks=tuple(blocks))
 
 
-def sentence(overall: Overall, baseline: str, *, question: str = "", objection: str = "") -> str:
+def sentence(overall: Overall, *, question: str = "", objection: str = "") -> str:
     """What is said of one candidate in all.
 
     Args:
         overall: The verdict.
-        baseline: What the other side is called.
         question: What was asked, where it has to be told apart.
         objection: Why the two may not be compared, if they may not.
     """
-    where, interval = (f" on {question}" if question else ""), ""
+    where, interval, baseline = (f" on {question}" if question else ""), "", overall.baseline
     if overall.ratio is not None:
         known = overall.low is not None and overall.high is not None
         level = f"{100 * overall.level:.3g} % " if overall.level else ""
@@ -95,23 +94,19 @@ def _measured(measure: str, ratio: float) -> str:
 
 def _table(name: str, comparison: Comparison) -> Table:
     several = len(comparison.candidates) > 1
+
+    def who(each: Verdict | Overall) -> str:
+        return comparison.marked(each) if several else ""
+
     known = [each for each in comparison.verdicts if each.ratio is not None]
     lines = [
         *(
-            _line(f"{_part(each)}, geometric mean", each.measure, each, several=several)
+            _line(f"{_part(each)}, geometric mean", each.measure, each, who(each))
             for each in comparison.overall
             if each.operations > 1
         ),
-        *(_line(_named(each), each.measure, each, several=several) for each in known),
-        *(
-            _line(
-                operations_of(group, comparison.of(group[0].candidate), MAX_NAMED),
-                measures_of(group),
-                group[0],
-                several=several,
-            )
-            for group in alike(comparison.verdicts)
-        ),
+        *(_line(_named(each), each.measure, each, who(each)) for each in known),
+        *(_folded(group, comparison, who(group[0])) for group in alike(comparison.verdicts)),
     ]
     sides = "against " if several else f"on {comparison.candidates[0].name} against "
     texts = ("operation", "verdict", *(("candidate",) if several else ()), "measure")
@@ -134,11 +129,18 @@ def _part(overall: Overall) -> str:
     return f"{overall.operations} of {asked}" if overall.left_out else f"all {asked}"
 
 
-def _line(operation: str, measure: str, each: Verdict | Overall, *, several: bool) -> tuple[Value, ...]:
+def _folded(group: Sequence[Verdict], comparison: Comparison, who: str) -> tuple[Value, ...]:
+    """One row for all of them."""
+    operations = operations_of(group, comparison.of(group[0].candidate), MAX_NAMED)
+    return _line(operations, measures_of(group), group[0], who)
+
+
+def _line(operation: str, measure: str, each: Verdict | Overall, who: str) -> tuple[Value, ...]:
+    """A row; `who` names the candidate where there are several."""
     return (
         Value(text=operation),
         Value(text=str(each.verdict), mark=MARKS[each.verdict]),
-        *((Value(text=each.candidate),) if several else ()),
+        *((Value(text=who),) if who else ()),
         Value(text=measure),
         Value(text=ratio(each.ratio), exact=each.ratio),
         *(
@@ -185,12 +187,11 @@ def _forest(comparison: Comparison, candidate: str, measure: str, asked: Sequenc
         drawing.layer(rows, point, x=drawing.quantity("x"), y=y, color=colour, shape=shape, tooltip=tips),
     ]
     more = f" Arrows: the interval reaches beyond {reach[0]:.3g} or {reach[1]:,.0f}." if beyond else ""
+    baseline = asked[0].baseline
     return Chart(
-        title=f"{measure}: {candidate} / {comparison.baseline.name}",
+        title=f"{measure}: {candidate} / {baseline}",
         text=f"Ratio with its interval, by operation; the grey band counts as equal. {_counted(asked)}{more}",
-        spec=drawing.spec(
-            layers, height=len(rows) * ROW_PIXELS + 10, title=f"Ratios of {candidate} to {comparison.baseline.name}"
-        ),
+        spec=drawing.spec(layers, height=len(rows) * ROW_PIXELS + 10, title=f"Ratios of {candidate} to {baseline}"),
         wide=True,
     )
 
