@@ -7,7 +7,8 @@ from bench.results import open_run
 
 
 def judge(sides, **options):
-    return compare(sides.runs[sides.baseline], sides.candidates, baseline_name=sides.baseline, by=sides.by, **options)
+    named = {"baseline_name": sides.baseline, "by": sides.by, "notes": sides.notes}
+    return compare(sides.runs[sides.baseline], sides.candidates, **named, **options)
 
 
 def two(tmp_path, first=None, second=None, **options):

@@ -60,10 +60,10 @@ def test_the_others_are_compared_with_the_next_one_in_that_cell_only(found):
     assert not found.whole
 
 
-def test_it_is_said_first_and_marked(found):
+def test_it_is_said_before_the_verdicts_and_marked(found):
     page = comparison_page(found)
     assert (
-        page.lines[0]
+        page.lines[1]
         == f"Warning: engine_a has no summary on joins: {WHY}. There the others are compared with engine_b."
     )
     assert any(line.startswith("engine_c is slower than engine_b on joins") for line in page.lines)
@@ -72,6 +72,7 @@ def test_it_is_said_first_and_marked(found):
     titles = [grid.title for grid in page.grids if grid.title.startswith("Verdicts")]
     assert titles == ["Verdicts on engine_b", "Verdicts on engine_c", "Verdicts on engine_c against engine_b"]
     assert "| joins | engine_c against engine_b | p50 |" in forms.markdown(page)
+    assert any(note.startswith("engine_c against engine_b, joins lookup") for note in page.notes)
     rows = table(found).select(["baseline", "cell", "candidate"]).to_pylist()
     assert {"baseline": "engine_b", "cell": "joins", "candidate": "engine_c"} in rows
 
@@ -120,6 +121,7 @@ def test_where_only_one_other_is_left_nothing_stands_in(tmp_path):
     lose_summary(sweep / "0_engine_a")
     found = judge(open_sides([sweep]))
     assert {(each.baseline, each.verdict) for each in found.verdicts} == {("engine_a", "not comparable")}
+    assert not any("--allow" in each.reason for each in found.verdicts), "nothing would come of it"
     assert comparison_page(found).lines[-2:] == (
         "engine_b and engine_a cannot be compared: the run 0_engine_a of the baseline is failed: the engine went away.",
         "By operation, not comparable: lookup, join, report.",

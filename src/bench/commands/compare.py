@@ -24,7 +24,8 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
     gates = [parse_gate(text) for text in parsed.gate]
     measures = _measures(_words(parsed.measure), gates)
     margin, parquet = _margin(parsed.margin), _writable(parsed.parquet)
-    sides = open_sides(parsed.directories, by=parsed.by, baseline=parsed.baseline)
+    allow = _words(parsed.allow)
+    sides = open_sides(parsed.directories, by=parsed.by, baseline=parsed.baseline, allow=allow)
     comparison = compare(
         sides.runs[sides.baseline],
         sides.candidates,
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str], shell: Shell) -> int:
         by=sides.by,
         measures=measures,
         margin=margin,
-        allow=_words(parsed.allow),
+        allow=allow,
         notes=sides.notes,
     )
     results = gate_results(gates, comparison)

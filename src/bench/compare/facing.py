@@ -83,6 +83,11 @@ class Facing:
         )
 
     @property
+    def measured(self) -> bool:
+        """Both sides came to a summary."""
+        return all(any(each.rows for each in side) for side in (self.baseline, self.candidate))
+
+    @property
     def operations(self) -> tuple[str, ...]:
         """Those of either side, the baseline's first."""
         return tuple(dict.fromkeys(name for each in (*self.baseline, *self.candidate) for name in each.rows))

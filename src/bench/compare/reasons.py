@@ -20,11 +20,11 @@ FARTHEST = 100.0
 """An interval that reaches beyond it on one side, and below its inverse on the other, tells nothing more than that."""
 
 
-def not_comparable(against: Sequence[Objection]) -> str:
-    """The objections that were not overlooked, and how they would be."""
+def not_comparable(against: Sequence[Objection], *, measured: bool) -> str:
+    """The objections that were not overlooked, and how they would be where both sides were measured."""
     kinds = ",".join(dict.fromkeys(each.kind for each in against))
     reasons = dict.fromkeys(f"{each.reason} ({each.kind})" for each in against)
-    return "; ".join([*reasons, f"--allow {kinds} overlooks it"]) if reasons else ""
+    return "; ".join([*reasons, *([f"--allow {kinds} overlooks it"] if kinds and measured else [])])
 
 
 def reason_of(claim: Claim, decision: Decision | None, margin: float) -> str:

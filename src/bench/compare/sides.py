@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.compare.configuration import ABSENT, NOUNS, flat, value_of, varying
+from bench.compare.configuration import ABSENT, NOUNS, flat, value_of
+from bench.compare.nothing import demand_like_questions, demand_measured, one_side, standing
 from bench.compare.systems import directory_names, runs_of, systems
 from bench.errors import ConfigError, nearest
 from bench.results import Run, open_results
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bench.results import Sweep
 
@@ -38,7 +39,7 @@ class Sides:
         return {name: runs for name, runs in self.runs.items() if name != self.baseline}
 
 
-def open_sides(paths: Sequence[Path | str], *, by: str = "", baseline: str = "") -> Sides:
+def open_sides(paths: Sequence[Path | str], *, by: str = "", baseline: str = "", allow: Sequence[str] = ()) -> Sides:
     """The sides that directories of runs or sweeps stand for.
 
     Several directories are a side each, the first of them the baseline. One sweep is cut into sides by a key; by
@@ -49,10 +50,12 @@ def open_sides(paths: Sequence[Path | str], *, by: str = "", baseline: str = "")
         by: `backend`, `dataset`, `workload`, `load`, a dotted key of the configuration, or `cell`; by default
             `backend` where a sweep has several of them, or of their configurations, else `cell`.
         baseline: Name of the side that the others are compared with; by default the first.
+        allow: Kinds of objections that are going to be overlooked; without `question` cells of one system that were
+            asked nothing in common are nothing to compare, unless `by` says that they are to be.
 
     Raises:
         ConfigError: There is nothing to compare, or a name is not known.
-        ResultError: A directory holds no results.
+        ResultError: A directory holds no results, or nothing was measured in any.
     """
     directories = [Path(path) for path in paths]
     for directory in directories:
@@ -64,12 +67,23 @@ def open_sides(paths: Sequence[Path | str], *, by: str = "", baseline: str = "")
             key="--by",
         )
     opened = [open_results(directory) for directory in directories]
-    notes = tuple(f"Left out: {text}" for each in opened if not isinstance(each, Run) for text in each.unreadable)
     if len(opened) > 1 and not by:
-        runs = {name: _runs(each) for name, each in zip(directory_names(directories), opened, strict=True)}
+        key, runs = "", {name: _runs(each) for name, each in zip(directory_names(directories), opened, strict=True)}
     else:
-        by, runs = _cut(opened, by)
-    return Sides(baseline=_chosen(runs, baseline), runs=runs, by="" if by == CELL else by, notes=notes)
+        key, runs = _cut(opened, by)
+    demand_measured(opened, runs)
+    if key == CELL and not by and "question" not in allow:
+        demand_like_questions(opened[0], runs)
+    chosen = _chosen(runs, baseline)
+    return Sides(baseline=chosen, runs=runs, by="" if key == CELL else key, notes=tuple(_notes(opened)))
+
+
+def _notes(opened: Iterable[Run | Sweep]) -> Iterator[str]:
+    for each in opened:
+        if told := standing(each):
+            yield f"Warning: {told}."
+        if not isinstance(each, Run):
+            yield from (f"Left out: {text}" for text in each.unreadable)
 
 
 def _runs(results: Run | Sweep) -> tuple[Run, ...]:
@@ -96,15 +110,8 @@ def _cut(opened: Sequence[Run | Sweep], by: str) -> tuple[str, dict[str, tuple[R
         for run in runs:
             found[value_of(run, key)] = (*found.get(value_of(run, key), ()), run)
     if len(found) < 2:
-        nouns = _nouns_that_vary(runs)
-        keys = [name for name in varying(runs) if name.partition(".")[0] not in nouns]
-        others = ", ".join([*nouns, *keys]) or "nothing: it has one cell"
-        raise ConfigError(f"all runs of {results.directory} have the same {key}; they differ in {others}", key="--by")
+        raise one_side(results, runs, key)
     return key, found
-
-
-def _nouns_that_vary(runs: Sequence[Run]) -> list[str]:
-    return [noun for noun in NOUNS if len({value_of(run, noun) for run in runs}) > 1]
 
 
 def _demand_known(key: str, runs: Sequence[Run]) -> None:

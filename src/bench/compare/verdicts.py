@@ -89,7 +89,7 @@ def _verdict(asked: _Asked, decision: Decision | None, margin: float) -> Verdict
         operation=operation,
         measure=asked.measure,
         verdict=Outcome.NOT_COMPARABLE,
-        reason=not_comparable(asked.refused),
+        reason=not_comparable(asked.refused, measured=facing.measured),
         time=facing.time,
         baseline_error_ratio=errors[0],
         candidate_error_ratio=errors[1],

@@ -39,6 +39,8 @@ def _sentences(comparison: Comparison) -> Iterator[str]:
     for each in comparison.overall:
         if each.measure == _first(comparison):
             yield from filter(None, (_sentence(each, comparison), _operations(each, comparison), each.remark))
+    if not comparison.overall:
+        yield "Nothing was compared: the sides have no cell in common."
 
 
 def _marked(side: Side) -> str:
@@ -70,7 +72,7 @@ def _operations(overall: Overall, comparison: Comparison) -> str:
         if (each.cell, each.measure) == (overall.cell, overall.measure):
             found.setdefault(each.verdict.value, []).append(each.operation)
     said = [f"{verdict}: {few(places)}" for verdict, places in found.items()]
-    return f"By operation, {'; '.join(said)}." if said else "No operation is asked on both sides."
+    return f"By operation, {'; '.join(said)}." if said else ""
 
 
 def _differences(comparison: Comparison) -> list[Grid]:
@@ -165,6 +167,8 @@ def _gates(gates: Sequence[GateResult]) -> list[Grid]:
 
 def _notes(comparison: Comparison) -> Iterable[str]:
     yield from why(comparison)
+    if all(each.ratio is None for each in comparison.verdicts):
+        return
     yield (
         "Ratio: candidate / baseline; of times below 1 is faster, of the throughput above 1. Wins: how often an "
         "attempt on the candidate takes less time than one on the baseline."

@@ -19,7 +19,7 @@ def why(comparison: Comparison) -> Iterator[str]:
     yield from _in_all(comparison)
     reasons: dict[tuple[str, str, str, str], list[Verdict]] = {}
     for each in comparison.verdicts:
-        key = each.candidate, each.measure, each.verdict.value, each.reason
+        key = comparison.marked(each), each.measure, each.verdict.value, each.reason
         reasons.setdefault(key, []).append(each)
     several = len(comparison.candidates) > 1
     lines: dict[tuple[str, str, str], list[str]] = {}
@@ -46,7 +46,8 @@ def _in_all(comparison: Comparison) -> Iterator[str]:
     several = len(comparison.candidates) > 1
     for reason, members in reasons.items():
         places = [
-            " ".join(filter(None, (each.candidate if several else "", each.cell, each.measure))) for each in members
+            " ".join(filter(None, (comparison.marked(each) if several else "", each.cell, each.measure)))
+            for each in members
         ]
         yield f"In all, {few(places)}: {reason}."
 
