@@ -48,6 +48,7 @@ QUICK = (
     "load.clients=1",
     "load.drain_s=5",
     "plans=false",
+    "reset=keep",
 )
 BY_ENVIRONMENT = (
     "{kind:password,password_env:BENCH_C_PASSWORD}",
