@@ -1,9 +1,14 @@
-"""The real command in a process of its own."""
+"""The real command in a process of its own, and as the function that this process calls."""
 
 import os
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
+
+from bench.cli import main
 
 FAST = ("load.duration_s=1", "load.warm_up_s=0.2", "load.clients=2")
 
@@ -20,6 +25,19 @@ def bench(*words, home, cwd, environ=None, timeout_s=120, **options):
         check=False,
         **options,
     )
+
+
+def called(*words, home, cwd, environ=None):
+    """The same without the start of a process, which takes longer than refusing what is asked."""
+    with (
+        chdir(cwd),
+        patch.dict(os.environ, _environ(home, environ), clear=True),
+        patch.object(sys, "argv", ["bench", *map(str, words)]),
+        redirect_stdout(StringIO()) as out,
+        redirect_stderr(StringIO()) as err,
+    ):
+        code = main()
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
 def start(*words, home, cwd, environ=None):

@@ -1,4 +1,7 @@
-"""The real command with bad input: exit code 2, one clear sentence, no traceback, nothing started, nothing written."""
+"""The command with bad input: exit code 2, one clear sentence, no traceback, nothing started, nothing written.
+
+Each is asked of the command's function; that its process says and returns the same is shown by one of each kind.
+"""
 
 import os
 import subprocess
@@ -6,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command import called
 
 COMMAND = Path(sys.executable).with_name("bench")
 
@@ -51,6 +55,9 @@ def bench(directory, *arguments):
     )
 
 
+IN_A_PROCESS = ("a mistyped verb", "an unknown flag", "a value out of range", "a password on the command line")
+
+
 def refused(done, said):
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
@@ -63,6 +70,13 @@ def refused(done, said):
 
 @pytest.mark.parametrize("what", BAD)
 def test_refused(tmp_path, what):
+    arguments, said = BAD[what]
+    refused(called(*arguments, home=tmp_path / "home", cwd=tmp_path), said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("what", IN_A_PROCESS)
+def test_refused_by_a_process(tmp_path, what):
     arguments, said = BAD[what]
     refused(bench(tmp_path, *arguments), said)
     assert list(tmp_path.iterdir()) == []
@@ -90,5 +104,6 @@ def test_a_users_own_files_are_refused_by_name(tmp_path, yaml, template, said):
     (tmp_path / "conf" / "workload" / "mine.yaml").write_text(yaml, encoding="utf-8")
     if template is not None:
         (tmp_path / "sql" / "mine" / "q.sql.j2").write_text(template, encoding="utf-8")
-    refused(bench(tmp_path, "--config-dir", "conf", "workload=mine", "backend=duckdb", "dataset=tiny"), said)
+    words = ("--config-dir", "conf", "workload=mine", "backend=duckdb", "dataset=tiny")
+    refused(called(*words, home=tmp_path / "home", cwd=tmp_path), said)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["conf", "sql"]

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from command import bench, only_run
+from command import bench, called, only_run
 
 SWEEP = ("backend=duckdb", "dataset=tiny", "workload=points", "load=quick,single", "load.duration_s=1",
          "load.warm_up_s=0", "price=hourly", "price.usd_per_hour=3600")  # fmt: skip
@@ -96,7 +96,7 @@ def test_without_a_budget_it_goes_on(home, tmp_path):
     ],
 )
 def test_bad_input_touches_nothing(words, sentence, home, tmp_path):
-    done = bench(*words, home=home, cwd=tmp_path)
+    done = called(*words, home=home, cwd=tmp_path)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1

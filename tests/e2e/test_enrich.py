@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from command import FAST, bench, only_run
+from command import FAST, bench, called, only_run
 
 UNIT = Path(__file__).parents[1] / "unit"
 
@@ -115,7 +115,7 @@ def test_what_is_no_run_is_refused(tmp_path):
         ([], "the following arguments are required: DIR"),
         (["--force", "empty"], "there is no flag '--force'"),
     ):
-        done = bench("enrich", *words, home=tmp_path / "home", cwd=tmp_path)
+        done = called("enrich", *words, home=tmp_path / "home", cwd=tmp_path)
         assert done.returncode in (1, 2)
         assert sentence in done.stderr
         assert done.stdout == ""

@@ -7,7 +7,7 @@ import time
 
 import duckdb
 import pytest
-from command import bench, only_run, start
+from command import bench, called, only_run, start
 
 from bench.results import open_run
 
@@ -56,7 +56,7 @@ def test_bad_loads_are_refused_before_anything_is_touched(home, tmp_path):
         (("load=steps", "load.phases=[{duration_s: 1, rate_per_s: 0}]"), "load.phases: nothing arrives"),
         (("load=find_max", "load.objective.p99_ms=0"), "load.objective.p99_ms: 0 is too small"),
     ):
-        refused = bench(*words, home=home, cwd=tmp_path)
+        refused = called(*words, home=home, cwd=tmp_path)
         assert refused.returncode == 2, words
         assert sentence in refused.stderr
         assert len(refused.stderr.strip().splitlines()) == 1
