@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from bench.cli import main
 
-FAST = ("load.duration_s=1", "load.warm_up_s=0.2", "load.clients=2")
+FAST = ("load.duration_s=0.5", "load.warm_up_s=0.2", "load.clients=2", "load.processes=1")
 
 
 def bench(*words, home, cwd, environ=None, timeout_s=120, **options):

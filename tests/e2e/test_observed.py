@@ -42,9 +42,9 @@ def test_postgresql_counts_exactly_what_was_sampled(home, tmp_path):
     assert "What the server says" in done.stdout
 
 
-def test_planning_time_is_kept_where_it_is_tracked(tmp_path):
+def test_planning_time_is_kept_where_it_is_tracked(home, tmp_path):
     setting = "backend.settings={shared_preload_libraries: pg_stat_statements, pg_stat_statements.track_planning: true}"
-    done = bench("workload=joins", *FAST, setting, home=tmp_path / "home", cwd=tmp_path)
+    done = bench("workload=joins", *FAST, setting, home=home, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     run = open_run(only_run(tmp_path))
     rows = run.table("server").to_pylist()

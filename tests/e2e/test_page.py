@@ -15,7 +15,7 @@ SHOWN = ("verdicts", "results", "distribution", "over-time", "server", "cells", 
 @pytest.fixture(scope="module")
 def sweep(home, tmp_path_factory):
     cwd = tmp_path_factory.mktemp("page")
-    words = ("backend=duckdb,postgres", "workload=points", "dataset=tiny", *FAST, "-m")
+    words = ("backend=duckdb,postgres", "workload=points", "dataset=tiny", *FAST, "load.duration_s=1", "-m")
     done = bench(*words, home=home, cwd=cwd, environ={"BENCH_PAGE": ""})
     assert done.returncode == 0, done.stderr
     assert "\npage: outputs/" in done.stderr

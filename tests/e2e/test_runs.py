@@ -3,15 +3,27 @@
 import duckdb
 import psycopg
 import pytest
-from command import FAST, bench, only_run
+from command import FAST, bench, called, only_run
 
 from bench.backends.postgres import PostgresBackend
 from bench.results import open_run, open_sweep, read_cells
 from bench.results.schemas import SCHEMAS
 
+ENGINES, WORKLOADS = ("postgres", "duckdb", "sqlite"), ("joins", "points")
+
+
+@pytest.fixture(scope="module")
+def swept(home, tmp_path_factory):
+    """Every engine by every workload, as one sweep."""
+    cwd = tmp_path_factory.mktemp("swept")
+    words = (f"backend={','.join(ENGINES)}", "dataset=tiny", f"workload={','.join(WORKLOADS)}", *FAST, "-m")
+    done = bench(*words, home=home, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return open_sweep(only_run(cwd))
+
 
 def test_one_cell_on_a_postgresql_that_starts_by_itself(home, tmp_path):
-    done = bench("dataset=tiny", "workload=points", *FAST, home=home, cwd=tmp_path)
+    done = bench("dataset=tiny", "workload=points", *FAST, "load.processes=2", home=home, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "read_by_key" in done.stdout
     assert "PostgreSQL" in done.stderr
@@ -42,32 +54,29 @@ def test_a_second_run_reuses_files_and_data_and_says_so(home, tmp_path):
     assert "data: already loaded, reused" in second.stderr
 
 
-def test_a_sweep_of_two_engines_gives_equal_answers_and_one_table(home, tmp_path):
-    done = bench(
-        "backend=postgres,duckdb", "dataset=tiny", "workload=joins,points", *FAST, "-m", home=home, cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    sweep = open_sweep(only_run(tmp_path))
-    assert [entry.status for entry in sweep.cells.values()] == ["done"] * 4
-    assert list(sweep.cells) == [
+def test_a_sweep_of_three_engines_gives_equal_answers_and_one_table(swept):
+    assert list(swept.cells) == [
         "0_postgres_tiny_joins_closed",
         "1_postgres_tiny_points_closed",
         "2_duckdb_tiny_joins_closed",
         "3_duckdb_tiny_points_closed",
+        "4_sqlite_tiny_joins_closed",
+        "5_sqlite_tiny_points_closed",
     ]
-    cells = read_cells(sweep.directory).to_pylist()
+    assert [entry.status for entry in swept.cells.values()] == ["done"] * 6
+    cells = read_cells(swept.directory).to_pylist()
     assert {(cell["backend"], cell["workload"]) for cell in cells} == {
-        (backend, workload) for backend in ("postgres", "duckdb") for workload in ("joins", "points")
+        (backend, workload) for backend in ENGINES for workload in WORKLOADS
     }
     by_workload = {}
-    for run in sweep.runs.values():
+    for run in swept.runs.values():
         answers = {row["operation"]: row["digest"] for row in run.table("answers").to_pylist()}
         assert by_workload.setdefault(run.key.workload, (answers, run.manifest["question_hash"])) == (
             answers,
             run.manifest["question_hash"],
         )
     assert len(by_workload["joins"][0]) >= 14
-    found = duckdb.sql(f"select count(*) from '{sweep.directory}/**/samples/*.parquet' where status = 'ok'").fetchall()
+    found = duckdb.sql(f"select count(*) from '{swept.directory}/**/samples/*.parquet' where status = 'ok'").fetchall()
     assert found[0][0] > 100
 
 
@@ -189,14 +198,18 @@ def test_a_failing_cell_does_not_stop_the_others(home, tmp_path):
     assert [entry.status for entry in sweep.cells.values()] == ["failed", "done"]
 
 
-def test_sqlite_by_yaml_alone(home, tmp_path):
-    done = bench("backend=sqlite", "dataset=tiny", "workload=joins", *FAST, home=home, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert open_run(only_run(tmp_path)).table("summary").num_rows >= 14
+def test_sqlite_by_yaml_alone(swept):
+    assert swept.runs["4_sqlite_tiny_joins_closed"].table("summary").num_rows >= 14
 
 
-def test_a_server_of_the_users_own_and_its_tables_as_they_stand(home, tmp_path):
-    with PostgresBackend().provision("theirs", tmp_path / "server", print) as theirs:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Where the server of a user keeps its data."""
+    return tmp_path_factory.mktemp("server")
+
+
+def test_a_server_of_the_users_own_and_its_tables_as_they_stand(home, server, tmp_path):
+    with PostgresBackend().provision("theirs", server, print) as theirs:
         with psycopg.connect(theirs.dsn, autocommit=True) as connection:
             connection.execute("create table public.orders (order_id bigint primary key, note text)")
             connection.execute("insert into public.orders select g, 'n' || g from generate_series(1, 1000) g")
@@ -219,7 +232,7 @@ def test_a_server_of_the_users_own_and_its_tables_as_they_stand(home, tmp_path):
             "--config-dir",
             str(tmp_path / "conf"),
         )
-        refused = bench(*words, home=home, cwd=tmp_path, environ=environ)
+        refused = called(*words, home=home, cwd=tmp_path, environ=environ)
         assert refused.returncode == 2
         assert "dataset.allow_writes=true" in refused.stderr
         assert not (tmp_path / "outputs").exists()
@@ -235,8 +248,8 @@ def test_a_server_of_the_users_own_and_its_tables_as_they_stand(home, tmp_path):
             ).fetchone() == (0,)
 
 
-def test_tables_that_are_not_ours_are_never_dropped(home, tmp_path):
-    with PostgresBackend().provision("theirs", tmp_path / "server", print) as theirs:
+def test_tables_that_are_not_ours_are_never_dropped(home, server, tmp_path):
+    with PostgresBackend().provision("also_theirs", server, print) as theirs:
         with psycopg.connect(theirs.dsn, autocommit=True) as connection:
             connection.execute("create schema commerce")
             connection.execute("create table commerce.orders (a int)")
@@ -247,14 +260,12 @@ def test_tables_that_are_not_ours_are_never_dropped(home, tmp_path):
             assert connection.execute("select count(*) from commerce.orders").fetchone() == (0,)
 
 
-@pytest.mark.parametrize("workload", ["joins", "points"])
-@pytest.mark.parametrize("backend", ["postgres", "duckdb", "sqlite"])
+@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("backend", ENGINES)
+@pytest.mark.usefixtures("swept")
 def test_the_engine_itself_accepts_every_statement(home, tmp_path, backend, workload):
-    loaded = bench(f"backend={backend}", "dataset=tiny", f"workload={workload}", *FAST, home=home, cwd=tmp_path)
-    assert loaded.returncode == 0, loaded.stderr
-    done = bench(
-        "plan", "--check", f"backend={backend}", "dataset=tiny", f"workload={workload}", home=home, cwd=tmp_path
-    )
+    words = (f"backend={backend}", "dataset=tiny", f"workload={workload}")
+    done = called("plan", "--check", *words, home=home, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "statement 1: ok" in done.stderr
     assert "-- data: commerce_tiny" in done.stdout
