@@ -12,6 +12,9 @@ from bench.cli import main
 
 FAST = ("load.duration_s=0.5", "load.warm_up_s=0.2", "load.clients=2", "load.processes=1")
 
+UNHURRIED = "load.think_time_s=0.005"
+"""For a load that lasts until something happens to it: it leaves the machine to the other tests."""
+
 
 def bench(*words, home, cwd, environ=None, timeout_s=120, **options):
     """Run it to its end."""

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from command import bench, called, only_run
+from command import UNHURRIED, bench, called, only_run
 
 SWEEP = ("backend=duckdb", "dataset=tiny", "workload=points", "load=quick,single", "load.duration_s=1",
-         "load.warm_up_s=0", "price=hourly", "price.usd_per_hour=3600")  # fmt: skip
+         "load.warm_up_s=0", UNHURRIED, "price=hourly", "price.usd_per_hour=3600")  # fmt: skip
 
 
 def states(sweep):
@@ -104,7 +104,7 @@ def test_bad_input_touches_nothing(words, sentence, home, tmp_path):
 
 
 def test_a_single_run_that_failed_counts_when_it_is_resumed(home, tmp_path):
-    words = ("backend=null", "backend.fail_every=1", "dataset=tiny", "workload=points", "load=quick")
+    words = ("backend=null", "backend.fail_every=1", UNHURRIED, "dataset=tiny", "workload=points", "load=quick")
     failed = bench(*words, home=home, cwd=tmp_path)
     assert failed.returncode == 1, failed.stderr
     run = only_run(tmp_path)

@@ -91,7 +91,7 @@ def check_reports(sweep):
 
 def test_ctrl_c_keeps_samples_and_leaves_no_emulator_behind(home, tmp_path):
     words = ("backend=snowflake_emulated", "dataset=tiny", "workload=points", "load.duration_s=60", "load.warm_up_s=0")
-    process = start(*words, "plans=false", home=home, cwd=tmp_path)
+    process = start(*words, "load.clients=2", "load.processes=1", "plans=false", home=home, cwd=tmp_path)
     wait_until(lambda: list(tmp_path.glob("outputs/*/*/samples/part-*.parquet")), seconds=120)
     assert len(emulators(home)) == 1
     os.killpg(process.pid, signal.SIGINT)

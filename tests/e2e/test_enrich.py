@@ -5,7 +5,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from command import FAST, bench, called, only_run
+from command import FAST, UNHURRIED, bench, called, only_run
 
 UNIT = Path(__file__).parents[1] / "unit"
 
@@ -18,7 +18,7 @@ def made_up(tmp_path):
     folder = tmp_path / "own" / "backend"
     folder.mkdir(parents=True)
     (folder / "telling.yaml").write_text(f"_target_: telling_backend.TellingBackend\nnotes: {notes}\n")
-    words = ["--config-dir", str(tmp_path / "own"), "backend=telling", "workload=points", *FAST]
+    words = ["--config-dir", str(tmp_path / "own"), "backend=telling", "workload=points", *FAST, UNHURRIED]
     return words, {"PYTHONPATH": str(UNIT)}, notes
 
 

@@ -6,12 +6,12 @@ import signal
 import time
 
 import psutil
-from command import bench, only_run, start
+from command import UNHURRIED, bench, only_run, start
 from known_backend import wait_until
 
 from bench.results import open_run, open_sweep, read_cells
 
-LONG = ("load.duration_s=30", "load.warm_up_s=0", "load.clients=2")
+LONG = ("load.duration_s=30", "load.warm_up_s=0", "load.clients=2", UNHURRIED)
 
 
 def manifest(cwd):

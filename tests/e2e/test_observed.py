@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from command import FAST, bench, only_run, warnings_of
+from command import FAST, UNHURRIED, bench, only_run, warnings_of
 
 from bench.backends.postgres import PostgresBackend
 from bench.results import open_run
@@ -94,6 +94,6 @@ def test_duckdb_plans_are_json_and_nothing_else_is_said(home, tmp_path):
 
 @pytest.mark.parametrize("backend", ["duckdb", "null"])
 def test_without_plans(home, tmp_path, backend):
-    done = bench(f"backend={backend}", "workload=points", "plans=false", *FAST, home=home, cwd=tmp_path)
+    done = bench(f"backend={backend}", "workload=points", "plans=false", *FAST, UNHURRIED, home=home, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not (only_run(tmp_path) / "plans").exists()

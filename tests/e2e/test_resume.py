@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 COMMAND = Path(sys.executable).with_name("bench")
-SWEEP = ["backend=null", "dataset=tiny", "workload=points", "load=quick,single", "load.duration_s=2", "-m"]
+SWEEP = [
+    "backend=null",
+    "dataset=tiny",
+    "workload=points",
+    "load=quick,single",
+    "load.duration_s=2",
+    "backend.delay_s=0.005",
+    "-m",
+]
 
 
 def bench(directory, *arguments):

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from command import only_run, start
+from command import UNHURRIED, only_run, start
 from known_backend import wait_until
 
 from bench.results import open_run
@@ -18,6 +18,7 @@ def test_what_was_measured_is_kept_and_nothing_is_left_running(tmp_path, home, n
         "load.duration_s=60",
         "load.warm_up_s=0",
         "load.clients=1",
+        UNHURRIED,
     )
     process = start(*words, home=home, cwd=tmp_path)
     wait_until(lambda: list(tmp_path.glob("outputs/*/*/samples/part-*.parquet")), seconds=60)

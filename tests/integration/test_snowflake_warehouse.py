@@ -215,7 +215,14 @@ def test_a_cold_run_starts_on_a_warehouse_that_was_stopped(emulator, look, own, 
 
 
 def command_words(port, **keys):
-    words = ["backend=snowflake_emulated", "dataset=shop", "workload=reads", "load.duration_s=60", "--config-dir"]
+    words = [
+        "backend=snowflake_emulated",
+        "dataset=shop",
+        "workload=reads",
+        "load.duration_s=60",
+        "load.clients=2",
+        "--config-dir",
+    ]
     return [*words, str(SHOP), *words_to(port, **keys)]
 
 
