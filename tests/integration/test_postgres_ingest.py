@@ -236,7 +236,7 @@ def test_an_error_of_the_server_ends_the_source_too(database, namespace):
 
     def source():
         try:
-            for start in range(0, 100_000_000, 10_000):
+            for start in range(0, 2_000_000, 10_000):
                 yield pa.record_batch({"a": pa.array(range(start, start + 10_000), pa.int32())})
         finally:
             closed.append(True)
