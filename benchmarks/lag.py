@@ -8,6 +8,7 @@ not in it. How late this machine wakes a process that does nothing but sleep is 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,9 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.smoke:
         given.clients, given.seconds, given.parts = 2, 1.0, [0.25]
+    warm_up_s = 0.2 if given.smoke else 2.0
     common = [
         f"backend={given.backend}", "workload=points", READS, "verify=false", "plans=false", "ceiling_s=0",
         f"load.clients={given.clients}", f"load.processes={given.processes}", f"load.duration_s={given.seconds}",
+        f"load.warm_up_s={warm_up_s}",
     ]  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         closed = measured(Path(folder), [*common, "load=closed"])
@@ -72,7 +75,8 @@ def bare_sleep(seconds: float) -> str:
 def measured(folder: Path, words: Sequence[str]) -> Run:
     """The run of these words, by the real command."""
     command = [sys.executable, "-m", "bench", *words, f"outputs={folder}"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    known = {**os.environ, "BENCH_PAGE": "no"}
+    subprocess.run(command, env=known, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return open_run(latest(folder))
 
 

@@ -48,7 +48,7 @@ class Tool:
                 *self.overrides,
             ]
             command = [sys.executable, "-m", "bench", "run", "--config-dir", str(CONF), *words]
-            known = {**os.environ, "BENCH_POSTGRES_DSN": self.dsn, **self.environment}
+            known = {**os.environ, "BENCH_POSTGRES_DSN": self.dsn, "BENCH_PAGE": "no", **self.environment}
             done = subprocess.run(command, env=known, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
