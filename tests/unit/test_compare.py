@@ -295,7 +295,7 @@ def test_cells_of_one_side_only_are_named(tmp_path):
     )
     other = write_sweep(tmp_path / "other", ("a", {"workload": "points"}), repetitions=1, size=30, seed=7)
     found = judge(open_sides([one, other]), measures=["p50"])
-    assert any("only one has it: joins" in note for note in found.notes)
+    assert any("Left out of one, as other has no run of it: joins" in note for note in found.notes)
     assert {each.cell for each in found.verdicts} == {"points"}
 
 

@@ -47,7 +47,7 @@ def test_a_cell_that_is_left_over_on_both_sides_is_not_compared_with_the_other(t
     )
     found = judge(open_sides([one, other]), measures=["p50"])
     assert {each.cell for each in found.verdicts} == {"backend.settings.memory=4"}
-    assert any("only one has it: backend.settings.memory=16" in note for note in found.notes)
+    assert any("Left out of one, as other has no run of it: backend.settings.memory=16" in note for note in found.notes)
 
 
 def test_a_cell_that_the_candidate_lacks_misses_every_gate(tmp_path):

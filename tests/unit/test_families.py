@@ -101,8 +101,8 @@ def test_systems_that_were_asked_under_other_loads_do_not_face_each_other(tmp_pa
     found = judge(open_sides([sweep]))
     assert found.verdicts == ()
     assert found.notes == (
-        "Left out, as only engine_a has it: load.clients=1",
-        "Left out, as only engine_b has it: load.clients=4",
+        "Left out of engine_a, as engine_b has no run of it: load.clients=1",
+        "Left out of engine_b, as engine_a has no run of it: load.clients=4",
     )
     assert not comparisons([open_sweep(sweep)])
 

@@ -116,6 +116,19 @@ def test_a_system_without_a_run_of_a_cell_is_as_one_that_failed(tmp_path):
     assert all(each.cell != "load.clients=4" for each in gate_results([parse_gate("p50 < 9")], found))
 
 
+def test_a_cell_that_two_of_three_sides_have_is_not_said_to_be_of_one(tmp_path):
+    """Sides that were put together by hand, of which the first has cells of its own."""
+    sweeps = []
+    for name, workloads in (("base", ("a", "b")), ("one", ("a", "b", "c")), ("two", ("a", "c"))):
+        cells = [(workload, {"workload": workload, "question": workload}) for workload in workloads]
+        sweeps.append(write_sweep(tmp_path / name, *cells, repetitions=1, size=30))
+    assert judge(open_sides(sweeps)).notes == (
+        "Left out of one, as base has no run of it: c",
+        "Left out of base, as two has no run of it: b",
+        "Left out of two, as base has no run of it: c",
+    )
+
+
 def test_where_only_one_other_is_left_nothing_stands_in(tmp_path):
     sweep = write_sweep(tmp_path, *((name, {"backend": name}) for name in ENGINES[:2]), repetitions=1, size=60)
     lose_summary(sweep / "0_engine_a")

@@ -107,13 +107,13 @@ def _missing(cells: _Cells, candidates: Iterable[str], baseline: str) -> Iterato
 def _left_out(
     cells: _Cells, found: Mapping[str, Sequence[Facing]], baseline: str, instead: Mapping[str, str]
 ) -> Iterator[str]:
-    """A sentence for either side that has cells which the other lacks."""
+    """A sentence for either side that lacks cells which the other has."""
     for candidate, facings in found.items():
         compared = {facing.cell for facing in facings} | {cell for cell, name in instead.items() if name == candidate}
-        for side in (baseline, candidate):
+        for side, other in ((baseline, candidate), (candidate, baseline)):
             left = [cell or "its cell" for cell, members in cells.items() if side in members and cell not in compared]
             if left:
-                yield f"Left out, as only {side} has it: {', '.join(left)}"
+                yield f"Left out of {side}, as {other} has no run of it: {', '.join(left)}"
 
 
 def _check(baseline: Sequence[Run], candidates: Mapping[str, object], name: str, allow: Sequence[str]) -> None:
