@@ -116,6 +116,31 @@ def test_a_system_without_a_run_of_a_cell_is_as_one_that_failed(tmp_path):
     assert all(each.cell != "load.clients=4" for each in gate_results([parse_gate("p50 < 9")], found))
 
 
+def test_what_is_against_another_side_is_a_row_of_its_own(tmp_path):
+    """Refused for one reason: in one cell against the baseline, in the other against the side that stands in."""
+    cells = [
+        (
+            f"{backend}_{workload}",
+            {
+                "backend": backend,
+                "workload": workload,
+                "question": workload,
+                "digest": "wrong" if backend == "engine_c" else "d",
+            },
+        )
+        for backend in ENGINES
+        for workload in ("points", "joins")
+    ]
+    sweep = write_sweep(tmp_path, *cells, repetitions=1, size=60)
+    lose_summary(sweep / "1_engine_a_joins")
+    (grid,) = [grid for grid in comparison_page(judge(open_sides([sweep]))).grids if grid.title == "In all"]
+    refused = [row[:4] for row in grid.rows if row[1].startswith("engine_c")]
+    assert refused == [
+        ("points", "engine_c", "p50, p99", "not comparable"),
+        ("joins", "engine_c against engine_b", "p50, p99", "not comparable"),
+    ]
+
+
 def test_a_cell_that_two_of_three_sides_have_is_not_said_to_be_of_one(tmp_path):
     """Sides that were put together by hand, of which the first has cells of its own."""
     sweeps = []

@@ -14,11 +14,11 @@ SHOWN_CELLS = 6
 
 
 def alike(said: Iterable[Said]) -> list[list[Said]]:
-    """What has no ratio, that of one candidate with one reason together: one row of a table, not one of dashes each."""
-    groups: dict[tuple[str, str, str], list[Said]] = {}
+    """What has no ratio, that of two sides with one reason together: one row of a table, not one of dashes each."""
+    groups: dict[tuple[str, str, str, str], list[Said]] = {}
     for each in said:
         if each.ratio is None:
-            groups.setdefault((each.candidate, each.verdict, each.reason), []).append(each)
+            groups.setdefault((each.baseline, each.candidate, each.verdict, each.reason), []).append(each)
     return list(groups.values())
 
 
