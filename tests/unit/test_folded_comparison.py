@@ -68,6 +68,12 @@ def test_a_row_for_several_names_them_where_they_are_not_all(tmp_path):
     ]
 
 
+def test_the_workload_as_a_whole_is_not_counted_as_one_of_its_operations(tmp_path):
+    found = two(tmp_path, {"operations": MANY}, {"operations": MANY, "digest": "x"}, measures=["p50", "throughput"])
+    (grid,) = [grid for grid in comparison_page(found).grids if grid.title == "Verdicts"]
+    assert [row[:3] for row in grid.rows] == [("all 20", "p50, throughput", "not comparable")]
+
+
 def test_what_is_overlooked_is_said_once(tmp_path):
     found = two(
         tmp_path, {"operations": MANY}, {"operations": MANY, "fingerprint": "x"}, measures=["p50"], allow=["data"]

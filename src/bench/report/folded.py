@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from bench.compare import Overall, Verdict
+from bench.compare.measured import WHOLE
 from bench.doubt import Doubt
 from bench.wording import SHOWN, few
 
@@ -39,7 +40,10 @@ def operations_of(group: Sequence[Verdict], asked: Iterable[Verdict], shown: int
         (each.cell, each.operation) for each in group
     }
     names = {each.operation: None for each in group}
-    return few(list(names), shown) if lacking else _all_or_few(names, set(names))
+    if lacking:
+        return few(list(names), shown)
+    single = {name: None for name in names if name != WHOLE} or names  # a claim on the workload is on none of its own
+    return _all_or_few(single, set(single))
 
 
 def warning(doubt: str, places: Iterable[tuple[str, str]], asked: Iterable[tuple[str, str]]) -> str:
