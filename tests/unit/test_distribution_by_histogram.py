@@ -51,6 +51,12 @@ def test_many_values_are_counted_instead_of_sorted():
     assert distribution(values[:100], exact=False).p99_ns is None
 
 
+@pytest.mark.parametrize("value", [0, 1_000_001])
+def test_no_percentile_is_above_the_longest_time(value):
+    found = distribution(np.full(1_000, value), exact=False)
+    assert (found.p50_high_ns, found.p99_ns, found.max_ns) == (value, value, value)
+
+
 def test_superiority_is_the_u_of_mann_and_whitney():
     rng = np.random.default_rng(7)
     base, cand = rng.integers(1, 900, 400), rng.integers(1, 700, 300)  # below 1,024 each value has a bin of its own

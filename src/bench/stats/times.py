@@ -72,7 +72,7 @@ class Times:
         if not rank:
             return None
         if isinstance(self._held, Histogram):
-            return self._held.at_rank(rank)
+            return min(self._held.at_rank(rank), self._max_ns)  # the longest is known, and its bin reaches beyond it
         if not self._ordered:
             self._held, self._ordered = [np.sort(np.concatenate(self._held))], True
         return int(self._held[0][rank - 1])
