@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from bench.errors import ResultError
 from bench.results.run import read_table
+from bench.results.schemas import demand_published
 
 if TYPE_CHECKING:
     from bench.results.run import Run
@@ -44,6 +45,7 @@ def parts(run: Run, columns: Sequence[str]) -> Iterator[Part]:
     Raises:
         ResultError: There is no such column, a part is not a whole file, or lacks a published column.
     """
+    demand_published("samples", columns)
     paths = run.parts()
     earliest_ns = [_earliest_ns(path) for path in paths]
     later_ns = list(accumulate(reversed([*earliest_ns[1:], FOREVER_NS]), min))[::-1] if paths else []
