@@ -1,4 +1,4 @@
-"""From the samples of a run, as they lie on disk, to what is said of them: part by part, in bounded memory."""
+"""From the samples of a run, as they lie on disk, to what is said of them: part by part, a few of them at once."""
 
 from __future__ import annotations
 
