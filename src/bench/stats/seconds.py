@@ -40,15 +40,15 @@ class Seconds:
         """Of a measurement interval from `start_ns`."""
         self._start_ns = start_ns
         self._found: dict[str, list[Second]] = {name: [] for name in operations}
-        self._open = [_Ended.none()]
+        self._open = [_Waiting.none()]
 
     def add(self, attempts: Attempts) -> None:
         """Take more attempts, in any order."""
-        self._open.append(_Ended.of(attempts, self._start_ns))
+        self._open.append(_Waiting.of(attempts, self._start_ns))
 
     def settle(self, before_ns: int) -> None:
         """Work out all seconds that have ended at `before_ns`: no attempt meant to start before it is going to come."""
-        held = _Ended.together(self._open)
+        held = _Waiting.together(self._open)
         ended = held.second < (before_ns - self._start_ns) // NS_PER_S
         self._work_out(held.take(ended))
         self._open = [held.take(~ended)]
@@ -60,11 +60,11 @@ class Seconds:
 
     def seconds(self) -> list[Second]:
         """One entry per operation and second with attempts, in this order."""
-        self._work_out(_Ended.together(self._open))
-        self._open = [_Ended.none()]
+        self._work_out(_Waiting.together(self._open))
+        self._open = [_Waiting.none()]
         return [second for mine in self._found.values() for second in mine]
 
-    def _work_out(self, ended: _Ended) -> None:
+    def _work_out(self, ended: _Waiting) -> None:
         for name, positions in zip(self._found, groups(ended.operation, len(self._found)), strict=True):
             if len(positions):
                 self._found[name] += _seconds(name, ended.take(positions))
@@ -78,8 +78,8 @@ def per_second(attempts: Attempts, operations: Sequence[str], *, start_ns: int) 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Ended:
-    """What is kept of attempts until their second has ended, as columns."""
+class _Waiting:
+    """What is kept of attempts until their second is worked out, as columns."""
 
     operation: np.ndarray
     second: np.ndarray
@@ -87,12 +87,12 @@ class _Ended:
     service_ns: np.ndarray
 
     @staticmethod
-    def none() -> _Ended:
-        return _Ended(*(np.zeros(0, dtype=kind) for kind in (np.uint16, np.int64, np.uint8, np.int64)))
+    def none() -> _Waiting:
+        return _Waiting(*(np.zeros(0, dtype=kind) for kind in (np.uint16, np.int64, np.uint8, np.int64)))
 
     @staticmethod
-    def of(attempts: Attempts, start_ns: int) -> _Ended:
-        return _Ended(
+    def of(attempts: Attempts, start_ns: int) -> _Waiting:
+        return _Waiting(
             attempts.operation,
             (attempts.intended_start_ns - start_ns) // NS_PER_S,
             attempts.status,
@@ -100,16 +100,16 @@ class _Ended:
         )
 
     @staticmethod
-    def together(parts: Sequence[_Ended]) -> _Ended:
+    def together(parts: Sequence[_Waiting]) -> _Waiting:
         columns = ("operation", "second", "status", "service_ns")
-        return _Ended(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
+        return _Waiting(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
 
-    def take(self, chosen: np.ndarray) -> _Ended:
+    def take(self, chosen: np.ndarray) -> _Waiting:
         """Those at the given positions, or where a mask is true."""
-        return _Ended(self.operation[chosen], self.second[chosen], self.status[chosen], self.service_ns[chosen])
+        return _Waiting(self.operation[chosen], self.second[chosen], self.status[chosen], self.service_ns[chosen])
 
 
-def _seconds(name: str, mine: _Ended) -> Iterator[Second]:
+def _seconds(name: str, mine: _Waiting) -> Iterator[Second]:
     first = int(mine.second.min())
     for offset, positions in enumerate(groups(mine.second - first, int(mine.second.max()) - first + 1)):
         if not len(positions):
