@@ -63,6 +63,7 @@ def test_bad_loads_are_refused_before_anything_is_touched(home, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.alone  # a machine that others keep busy is a client at its limit, of which a search says nothing
 def test_a_search_that_was_killed_goes_on_where_it_was(home, tmp_path):
     process = start(*SEARCH, home=home, cwd=tmp_path)
     second = wait_for(tmp_path, "outputs/*/*/steps/01_400_per_s/manifest.json")
