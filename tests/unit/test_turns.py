@@ -94,6 +94,7 @@ def test_without_think_time_an_operation_is_meant_to_start_when_its_client_is_fr
         assert client.phase is Phase.MEASUREMENT
 
 
+@pytest.mark.alone  # beside other tests a core may not be free when an arrival is due
 @pytest.mark.parametrize("backend", BOTH, ids=["threads", "readiness"])
 @pytest.mark.parametrize("pace", ["sleep", "spin"])
 def test_a_free_client_starts_an_arrival_when_it_is_due(backend, pace):
