@@ -15,8 +15,7 @@ class Times:
     """
 
     def __init__(self, *, exact: bool = True) -> None:
-        self._held: list[np.ndarray] | Histogram = [] if exact else Histogram.of(np.zeros(0, dtype=np.int64))
-        self._ordered = False
+        self._held: _Kept | _Counted = _Kept() if exact else _Counted()
         self._size = self._sum_ns = self._max_ns = 0
 
     def add(self, times_ns: np.ndarray) -> None:
@@ -26,11 +25,7 @@ class Times:
         self._size += len(times_ns)
         self._sum_ns += int(times_ns.sum())
         self._max_ns = max(self._max_ns, int(times_ns.max()))
-        if isinstance(self._held, Histogram):
-            self._held += Histogram.of(times_ns)
-        else:
-            self._held.append(times_ns)
-            self._ordered = False
+        self._held.add(times_ns)
 
     def __len__(self) -> int:
         return self._size
@@ -69,13 +64,41 @@ class Times:
         )
 
     def _at(self, rank: int | None) -> int | None:
-        if not rank:
-            return None
-        if isinstance(self._held, Histogram):
-            return min(self._held.at_rank(rank), self._max_ns)  # the longest is known, and its bin reaches beyond it
-        if not self._ordered:
-            self._held, self._ordered = [np.sort(np.concatenate(self._held))], True
-        return int(self._held[0][rank - 1])
+        # The longest is known, and its bin in a histogram reaches beyond it.
+        return min(self._held.at_rank(rank), self._max_ns) if rank else None
+
+
+class _Kept:
+    """Every one of them; they are sorted when the first is asked for."""
+
+    def __init__(self) -> None:
+        self._parts: list[np.ndarray] = []
+        self._sorted: np.ndarray | None = None
+
+    def add(self, times_ns: np.ndarray) -> None:
+        self._parts.append(times_ns)
+        self._sorted = None
+
+    def at_rank(self, rank: int) -> int:
+        """The time with so many up to it, itself among them; the rank counts from 1."""
+        if self._sorted is None:
+            self._sorted = np.sort(np.concatenate(self._parts))
+            self._parts = [self._sorted]
+        return int(self._sorted[rank - 1])
+
+
+class _Counted:
+    """How many lie in each bin."""
+
+    def __init__(self) -> None:
+        self._histogram = Histogram.of(np.zeros(0, dtype=np.int64))
+
+    def add(self, times_ns: np.ndarray) -> None:
+        self._histogram += Histogram.of(times_ns)
+
+    def at_rank(self, rank: int) -> int:
+        """As `_Kept.at_rank`, off by at most 0.05 %."""
+        return self._histogram.at_rank(rank)
 
 
 def distribution(times_ns: np.ndarray, *, exact: bool = True) -> Distribution:
