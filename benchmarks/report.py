@@ -19,10 +19,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 
-from bench import stats
-from bench.results import RunWriter
+from bench.results import RunWriter, open_run
 from bench.results.manifest import RunKey, Stage
-from bench.results.summary import attempts, interval_rows, summary_rows
+from bench.results.summary import interval_rows, summary_rows
+from bench.summarize import summarize
 
 OPERATIONS = tuple(f"operation_{number}" for number in range(20))
 CLIENTS = 64
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def make_run(directory: Path, samples: int) -> None:
-    """A run as it lies on disk, with the samples of `DURATION_S` seconds and a summary of the last part of them."""
+    """A run as it lies on disk, with the samples of `DURATION_S` seconds and their summary."""
     rng = np.random.default_rng(42)
     key = RunKey(run_id="r", backend="made_up", dataset="none", workload="twenty", load="closed")
     window = {"start_ns": 0, "measure_ns": 10 * NS_PER_S, "end_ns": (10 + DURATION_S) * NS_PER_S}
@@ -63,12 +63,11 @@ def make_run(directory: Path, samples: int) -> None:
             part = _part(rng, first, min(PART_ROWS, samples - first), samples)
             writer.add_samples(part, repetition=0, attempt=0)
         writer.enter(Stage.SUMMARY)
-        counted = attempts(part, OPERATIONS)
-        end_ns = window["end_ns"]
-        found = stats.summarize(counted, OPERATIONS, start_ns=window["measure_ns"], end_ns=end_ns)
-        writer.write_rows("summary", summary_rows(found, repetition=0))
-        seconds = stats.per_second(counted, OPERATIONS, start_ns=window["measure_ns"])
-        writer.write_rows("intervals", interval_rows(seconds, repetition=0))
+        found = summarize(
+            open_run(directory), OPERATIONS, start_ns=window["measure_ns"], end_ns=window["end_ns"], arriving=None
+        )
+        writer.write_rows("summary", summary_rows(found.operations, repetition=0))
+        writer.write_rows("intervals", interval_rows(found.seconds, repetition=0))
 
 
 def _part(rng: np.random.Generator, first: int, rows: int, samples: int) -> pa.Table:

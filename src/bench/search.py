@@ -15,7 +15,8 @@ from bench.model import Phase, Status
 from bench.report.texts import number
 from bench.results import STEPS_FOLDER, Run, RunWriter, open_run, scan
 from bench.run_facts import facts, run_key
-from bench.stats import EXACT_ATTEMPTS, Times
+from bench.stats import Times
+from bench.summarize import kept_exactly
 
 if TYPE_CHECKING:
     from bench.cell import CellOutcome
@@ -145,7 +146,7 @@ def judge(run: Run, rate_per_s: float) -> Tried:
 
 def _response_times(run: Run) -> Times:
     """Of the operations of the measurement interval that succeeded."""
-    times = Times(exact=scan.sample_count(run) <= EXACT_ATTEMPTS)
+    times = Times(exact=kept_exactly(run))
     for batch in scan.batches(run, ("phase", "status", "intended_start_ns", "end_ns")):
         good = (scan.labels(batch, "phase", (Phase.MEASUREMENT,)) == 0) & (
             scan.labels(batch, "status", (Status.OK,)) == 0

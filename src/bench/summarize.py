@@ -43,8 +43,7 @@ def summarize(
     Raises:
         ResultError: A part is not a whole file, or names what is not known.
     """
-    exact = scan.sample_count(run) <= EXACT_ATTEMPTS
-    summarizer = Summarizer(operations, start_ns=start_ns, end_ns=end_ns, arriving=arriving, exact=exact)
+    summarizer = Summarizer(operations, start_ns=start_ns, end_ns=end_ns, arriving=arriving, exact=kept_exactly(run))
     seconds = Seconds(operations, start_ns=start_ns)
     started: Counter[Phase] = Counter()
     columns = summary.OPEN_LOOP_COLUMNS if arriving else summary.SAMPLE_COLUMNS
@@ -56,6 +55,15 @@ def summarize(
         if arriving:
             started += _started(attempts, arriving.closed, start_ns)
     return Summarized(operations=summarizer.summaries(), seconds=seconds.seconds(), started=started)
+
+
+def kept_exactly(run: Run) -> bool:
+    """The run has so few attempts that its percentiles are times that some of them took.
+
+    Raises:
+        ResultError: A part is not a whole file.
+    """
+    return scan.sample_count(run) <= EXACT_ATTEMPTS
 
 
 def _started(attempts: Attempts, closed: frozenset[int], start_ns: int) -> Counter[Phase]:

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
+from at_once import summarize
 from command import bench, only_run
 
 from bench.results import CellStatus, Ledger, RunWriter, open_run
 from bench.results.manifest import RunKey, RunStatus
 from bench.results.summary import SAMPLE_COLUMNS, attempts, summary_rows
-from bench.stats import summarize
 
 REPETITIONS, SLOWED = 5, "read_by_key"
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pyarrow as pa
+from at_once import per_second, summarize
 
-from bench import stats
 from bench.results import CellStatus, Ledger, RunWriter
 from bench.results.manifest import RunKey, RunStatus, Stage
 from bench.results.summary import attempts, interval_rows, summary_rows
+from bench.stats import Arriving
 
 NS_PER_S = 1_000_000_000
 WINDOW = {"start_ns": 5 * NS_PER_S, "measure_ns": 6 * NS_PER_S, "end_ns": 9 * NS_PER_S}
@@ -36,15 +37,13 @@ def make_run(
     arriving = None
     if open_loop:
         positions = frozenset(operations.index(name) for name in closed)
-        arriving = stats.Arriving(late_ns=10_000_000, closed=positions)
-    found = stats.summarize(
-        counted, operations, start_ns=WINDOW["measure_ns"], end_ns=WINDOW["end_ns"], arriving=arriving
-    )
+        arriving = Arriving(late_ns=10_000_000, closed=positions)
+    found = summarize(counted, operations, start_ns=WINDOW["measure_ns"], end_ns=WINDOW["end_ns"], arriving=arriving)
     answer = {"digest": "d", "rows": 1, "ordered": True, "first_rows": []}
     writer.write_rows("answers", [{"operation": operation, **answer} for operation in operations])
     writer.enter(Stage.SUMMARY)
     writer.write_rows("summary", summary_rows(found, repetition=repetition, cost=cost))
-    seconds = stats.per_second(counted, operations, start_ns=WINDOW["measure_ns"])
+    seconds = per_second(counted, operations, start_ns=WINDOW["measure_ns"])
     writer.write_rows("intervals", interval_rows(seconds, repetition=repetition))
     if status is not RunStatus.RUNNING:
         writer.finish(status)

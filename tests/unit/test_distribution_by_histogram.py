@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from at_once import distribution
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
-from bench.stats import distribution
 from bench.stats.effect import far_run, outliers, superiority
 from bench.stats.histogram import RELATIVE_ERROR, Histogram, by_block
 

@@ -8,13 +8,14 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from at_once import distribution, per_second, summarize
 
 from bench.errors import ResultError
 from bench.results import RunWriter, fail_run, new_run_id, open_run
 from bench.results.manifest import FILE_NAME, SCHEMA_VERSION, RunKey, RunStatus, Stage, read_manifest
 from bench.results.schemas import SCHEMAS
 from bench.results.summary import SAMPLE_COLUMNS, attempts, interval_rows, summary_rows
-from bench.stats import STATUSES, Arriving, distribution, per_second, summarize
+from bench.stats import STATUSES, Arriving
 
 KEY = RunKey(run_id="r1", backend="duckdb", dataset="tiny", workload="points", load="closed")
 LOADED = {"table": "orders", "rows": 5, "reused": False}

@@ -4,23 +4,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from at_once import distribution, per_second, summarize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.doubt import Doubt
 from bench.model import Status
-from bench.stats import (
-    NS_PER_S,
-    STATUSES,
-    Arriving,
-    Attempts,
-    distribution,
-    interval_ranks,
-    nothing_measured,
-    per_second,
-    percentile_or_none,
-    summarize,
-)
+from bench.stats import NS_PER_S, STATUSES, Arriving, Attempts, interval_ranks, nothing_measured, percentile_or_none
 
 CODE = {status: position for position, status in enumerate(STATUSES)}
 OK, ERROR, ABORTED, TIMEOUT = (CODE[status] for status in (Status.OK, Status.ERROR, Status.ABORTED, Status.TIMEOUT))

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from at_once import summarize
 from scipy.stats import bootstrap as scipys_bootstrap
 
 from bench.doubt import Doubt
-from bench.stats import NS_PER_S, STATUSES, Arriving, Attempts, summarize
+from bench.stats import NS_PER_S, STATUSES, Arriving, Attempts
 from bench.stats.bootstrap import BLOCKS, hierarchical, log_means, log_quantiles, log_rates
 from bench.stats.histogram import Histogram, by_block
 from bench.stats.steady import Slices, judge, mser

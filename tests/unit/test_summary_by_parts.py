@@ -6,6 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pyarrow as pa
 import pytest
+from at_once import per_second, summarize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from bench.errors import ResultError
 from bench.model import Phase, Status
 from bench.results import RunWriter, open_run, scan
 from bench.results.manifest import RunKey
-from bench.stats import NS_PER_S, STATUSES, Arriving, Attempts, Seconds, Summarizer, per_second, summarize
+from bench.stats import NS_PER_S, STATUSES, Arriving, Attempts, Seconds, Summarizer
 from bench.stats.histogram import RELATIVE_ERROR
 from bench.summarize import summarize as summarize_run
 

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pyarrow as pa
+from at_once import per_second, summarize
 
 from bench.results import CellStatus, Ledger, RunWriter
 from bench.results.manifest import RunKey, RunStatus, Stage
 from bench.results.summary import attempts, interval_rows, summary_rows
-from bench.stats import per_second, summarize
 
 OPERATIONS = {"lookup": 2e5, "join": 3e6, "report": 8e6}
 """Median service time in ns."""

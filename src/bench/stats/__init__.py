@@ -7,7 +7,7 @@ from bench.stats.attempts import NS_PER_S, STATUSES, Attempts
 from bench.stats.decide import Decision, Outcome, decide
 from bench.stats.histogram import Histogram
 from bench.stats.percentiles import Distribution, interval_ranks, percentile_or_none
-from bench.stats.seconds import Second, Seconds, per_second
+from bench.stats.seconds import Second, Seconds
 from bench.stats.shift import Shift
 from bench.stats.summary import (
     EXACT_ATTEMPTS,
@@ -16,9 +16,8 @@ from bench.stats.summary import (
     OperationSummary,
     Summarizer,
     nothing_measured,
-    summarize,
 )
-from bench.stats.times import Times, distribution
+from bench.stats.times import Times
 
 __all__ = [
     "EXACT_ATTEMPTS",
@@ -38,10 +37,7 @@ __all__ = [
     "Summarizer",
     "Times",
     "decide",
-    "distribution",
     "interval_ranks",
     "nothing_measured",
-    "per_second",
     "percentile_or_none",
-    "summarize",
 ]

@@ -77,7 +77,7 @@ def interval_ranks(size: int, q: float, confidence: float = CONFIDENCE) -> tuple
 def _exact(q: float) -> Fraction:
     """The decimal fraction that is meant, so that no rank is off by one for 0.1 + 0.2 reasons.
 
-    Kept, as `per_second` asks for the same four again and again.
+    Kept, as `Seconds` asks for the same four again and again.
     """
     return Fraction(q).limit_denominator(1_000_000)
 

@@ -70,13 +70,6 @@ class Seconds:
                 self._found[name] += _seconds(name, ended.take(positions))
 
 
-def per_second(attempts: Attempts, operations: Sequence[str], *, start_ns: int) -> list[Second]:
-    """One entry per operation and second of attempts that are given at once; see `Seconds`."""
-    seconds = Seconds(operations, start_ns=start_ns)
-    seconds.add(attempts)
-    return seconds.seconds()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     """What is kept of attempts until their second is worked out, as columns."""

@@ -146,15 +146,6 @@ class Summarizer:
         ]
 
 
-def summarize(
-    attempts: Attempts, operations: Sequence[str], *, start_ns: int, end_ns: int, arriving: Arriving | None = None
-) -> list[OperationSummary]:
-    """One summary per operation of attempts that are given at once; see `Summarizer`."""
-    summarizer = Summarizer(operations, start_ns=start_ns, end_ns=end_ns, arriving=arriving)
-    summarizer.add(attempts)
-    return summarizer.summaries()
-
-
 def nothing_measured(summaries: Sequence[OperationSummary]) -> tuple[str, ...]:
     """The operations of which no attempt succeeded: a cell that has one is failed, not fast."""
     return tuple(summary.operation for summary in summaries if Doubt.NOTHING_MEASURED in summary.warnings)

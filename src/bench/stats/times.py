@@ -99,10 +99,3 @@ class _Counted:
     def at_rank(self, rank: int) -> int:
         """As `_Kept.at_rank`, off by at most 0.05 %."""
         return self._histogram.at_rank(rank)
-
-
-def distribution(times_ns: np.ndarray, *, exact: bool = True) -> Distribution:
-    """Mean, percentiles, intervals and maximum of times in ns, in any order, shape (n,)."""
-    times = Times(exact=exact)
-    times.add(times_ns)
-    return times.distribution()
