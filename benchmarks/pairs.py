@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import numpy as np
+
 from bench import environment
 
 GIB = 1024**3
@@ -23,6 +25,14 @@ class Slice:
     p99_us: float
     client_cpu_us: float
     """Processor time of the client per operation."""
+    unevenness: float
+    """Operations of the client that had the most, for one of the client that had the least."""
+
+
+def unevenness(clients: np.ndarray) -> float:
+    """See `Slice.unevenness`, given whose each operation was."""
+    counts = np.unique_counts(clients).counts
+    return float(counts.max() / counts.min())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +69,9 @@ def in_turn(title: str, ours: Callable[[], Slice], theirs: Callable[[], Slice], 
 def table(all_pairs: Iterable[Pairs], peer: str) -> str:
     """As Markdown: medians of the pairs' ratios with their range, and the medians of both sides."""
     head = (
-        f"| what | throughput / {peer} | p50 | p99 | operations/s | {peer} | client CPU, µs | {peer} |\n"
-        "|---|--:|--:|--:|--:|--:|--:|--:|\n"
+        f"| what | throughput / {peer} | p50 | p99 | operations/s | {peer} | client CPU, µs | {peer} | "
+        f"busiest / idlest client | {peer} |\n"
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
     )
     return head + "\n".join(_row(pairs) for pairs in all_pairs)
 
@@ -71,7 +82,7 @@ def _row(pairs: Pairs) -> str:
         return f"{middle:.2f} ({low:.2f}–{high:.2f})"
 
     cells = [ratio("throughput_per_s"), ratio("p50_us"), ratio("p99_us")]
-    for name in ("throughput_per_s", "client_cpu_us"):
+    for name in ("throughput_per_s", "client_cpu_us", "unevenness"):
         form = ",.0f" if name == "throughput_per_s" else ".1f"
         cells += [format(pairs.median(side, name), form) for side in (pairs.ours, pairs.theirs)]
     return f"| {pairs.title} | " + " | ".join(cells) + " |"

@@ -18,7 +18,7 @@ import numpy as np
 
 from bench import environment
 from bench.load import ClosedLoop
-from benchmarks.pairs import Pairs, Slice, in_turn, machine, table
+from benchmarks.pairs import Pairs, Slice, in_turn, machine, table, unevenness
 from benchmarks.server import Server, started
 from benchmarks.sides import Tool
 
@@ -46,8 +46,8 @@ class Pgbench:
                 cwd=folder,
             )
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            logs = [np.loadtxt(path, usecols=2, ndmin=1) for path in Path(folder).glob("pgbench_log.*")]
-        service_us = np.concatenate(logs)
+            logs = [np.loadtxt(path, usecols=(0, 2), ndmin=2) for path in Path(folder).glob("pgbench_log.*")]
+        clients, service_us = np.concatenate(logs).T
         found = re.search(r"^tps = ([0-9.]+)", text, re.MULTILINE)
         assert found, text
         cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -56,6 +56,7 @@ class Pgbench:
             p50_us=float(np.quantile(service_us, 0.5)),
             p99_us=float(np.quantile(service_us, 0.99)),
             client_cpu_us=cpu_s / len(service_us) * 1e6,
+            unevenness=unevenness(clients),
         )
 
 

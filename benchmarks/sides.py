@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from bench.results import open_run
-from benchmarks.pairs import Slice
+from benchmarks.pairs import Slice, unevenness
 
 CONF = Path(__file__).parent / "conf"
 WARM_UP_S = 1
@@ -58,7 +58,7 @@ class Tool:
 def slice_of(directory: Path) -> Slice:
     """The figures of a run that is done."""
     run = open_run(directory)
-    samples = run.samples(["phase", "status", "start_ns", "end_ns"])
+    samples = run.samples(["phase", "status", "client", "start_ns", "end_ns"])
     measured = np.array([phase == "measurement" for phase in samples.column("phase").to_pylist()])
     service_us = (samples.column("end_ns").to_numpy() - samples.column("start_ns").to_numpy())[measured] / 1e3
     cpu_s = sum(worker["cpu_s"] for worker in run.manifest["workers"])
@@ -67,4 +67,5 @@ def slice_of(directory: Path) -> Slice:
         p50_us=float(np.quantile(service_us, 0.5)),
         p99_us=float(np.quantile(service_us, 0.99)),
         client_cpu_us=cpu_s / len(samples) * 1e6,
+        unevenness=unevenness(samples.column("client").to_numpy()[measured]),
     )

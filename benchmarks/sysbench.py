@@ -7,6 +7,7 @@ its own: only throughput can be compared.
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import resource
 import shutil
@@ -67,6 +68,7 @@ class Sysbench:
             p50_us=float(mean_ms[1]) * 1e3,  # it tells no median; the column says so
             p99_us=float(p99_ms[1]) * 1e3,
             client_cpu_us=cpu_s / int(rate[1]) * 1e6,
+            unevenness=math.nan,  # it tells nothing of its clients
         )
 
 

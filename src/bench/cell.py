@@ -12,9 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from bench import conditions, environment, observe, prepare, stats, verify
+from bench import collect, conditions, environment, observe, prepare, stats, verify
 from bench.client_verdict import ClientVerdict
-from bench.collect import Collector
 from bench.doubt import Doubt
 from bench.drive import NS_PER_S, Assignment, Window
 from bench.errors import BenchError, RunError
@@ -220,11 +219,12 @@ class _Measurement:
             seed=self.config.seed,
             clients=tuple(range(load.clients)),
         )
+        collect.make_ready()
         executor.assign(assignment)
         self.progress.say(f"load: {load.describe()}")
         self.machine.before()
         window, messages = executor.drive(lambda start_ns: Window.of(load, start_ns))
-        collector = Collector(
+        collector = collect.Collector(
             operations=[operation.name for operation in self.plan.operations],
             measure_ns=window.measure_ns,
             write=lambda table: self.writer.add_samples(table, repetition=self.config.repetition),
@@ -275,7 +275,9 @@ class _Measurement:
         asked = enumerate(self.plan.operations)
         return frozenset(at for at, operation in asked if not self.config.load.on_schedule(operation.name))
 
-    def _gather(self, messages: Iterator[Batch | Finished | None], collector: Collector, window: Window) -> None:
+    def _gather(
+        self, messages: Iterator[Batch | Finished | None], collector: collect.Collector, window: Window
+    ) -> None:
         measuring = False
         driver_stats: Counter[str] = Counter()
         for message in messages:
@@ -296,7 +298,7 @@ class _Measurement:
         workers = [asdict(worker) for worker in self.verdict.workers]
         self.writer.update(workers=workers, driver_stats=dict(driver_stats))
 
-    def _show(self, collector: Collector, window: Window, now_ns: int) -> None:
+    def _show(self, collector: collect.Collector, window: Window, now_ns: int) -> None:
         measured_s = (min(now_ns, window.end_ns) - window.measure_ns) / NS_PER_S
         if measured_s <= 0:
             self.progress.advance("warm-up", (now_ns - window.start_ns) / NS_PER_S, self.config.load.warm_up_s)
@@ -307,7 +309,7 @@ class _Measurement:
         )
         self.progress.advance("measure", measured_s, self.config.load.duration_s, note)
 
-    def _summarize(self, collector: Collector, window: Window) -> None:
+    def _summarize(self, collector: collect.Collector, window: Window) -> None:
         self.writer.enter(Stage.SUMMARY)
         self.writer.update(operation_errors=collector.known_errors())
         found = summarize(
@@ -363,7 +365,7 @@ def _doubts(summaries: list[stats.OperationSummary]) -> dict[Doubt, list[str]]:
     return {doubt: concerned for doubt, concerned in found.items() if concerned}
 
 
-def _demand_success(collector: Collector) -> None:
+def _demand_success(collector: collect.Collector) -> None:
     """A run that measured nothing, or nothing but errors, is no result.
 
     Raises:

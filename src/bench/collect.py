@@ -22,6 +22,13 @@ KEPT_KINDS = 50
 """Greatest number of distinct errors of which the words are kept."""
 
 
+def make_ready() -> None:
+    """Import what the first samples need: pyarrow's first array brings pandas with it, half a second of a core."""
+    import pyarrow as pa
+
+    pa.array([0])
+
+
 @dataclass(kw_only=True)
 class Collector:
     """Gathers the chunks of all recorders of a run.

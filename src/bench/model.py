@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from itertools import repeat
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 Value: TypeAlias = bool | int | float | str | Decimal | date | datetime | None
 """A bound value, as Python's DB-API drivers take it."""
@@ -36,6 +37,28 @@ class CountedRows(Sequence[Row]):
 
     def __iter__(self) -> Iterator[Row]:
         return iter(())
+
+
+class ColumnRows(Sequence[tuple[Value, ...]]):
+    """Rows of values that are kept by column; a row is made when somebody looks at it."""
+
+    __slots__ = ("_size", "columns")
+
+    def __init__(self, columns: Sequence[Sequence[Value]], size: int) -> None:
+        self.columns = columns
+        """Each with `size` values; there may be none."""
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, at: int | slice) -> Any:  # a row, or rows, as for every sequence
+        if isinstance(at, slice):
+            return ColumnRows([column[at] for column in self.columns], len(range(self._size)[at]))
+        return tuple(column[at] for column in self.columns)
+
+    def __iter__(self) -> Iterator[tuple[Value, ...]]:
+        return zip(*self.columns, strict=True) if self.columns else repeat((), self._size)
 
 
 class Phase(StrEnum):

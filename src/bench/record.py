@@ -137,6 +137,17 @@ class Recorder:
             self.flush()
             self._flush_at_ns = end_ns + FLUSH_NS
 
+    def memory(self) -> tuple[bytearray, int]:
+        """Where samples go, one `LAYOUT` after another, and how many there are; for whoever writes them there."""
+        return self._values, self._at // SAMPLE_BYTES
+
+    def written(self, samples: int, at_ns: int) -> None:
+        """So many samples are there now, after some were written into `memory`."""
+        self._at = samples * SAMPLE_BYTES
+        if self._at == self._end or at_ns >= self._flush_at_ns:
+            self.flush()
+            self._flush_at_ns = at_ns + FLUSH_NS
+
     def flush(self) -> None:
         """Hand over what is there."""
         if self._at:

@@ -1,5 +1,7 @@
 """Chunks of many recorders become part files."""
 
+import subprocess
+import sys
 from collections import deque
 
 import pyarrow as pa
@@ -47,3 +49,33 @@ def test_a_part_holds_chunks_with_errors_and_without():
     assert part.column("error_class").to_pylist() == [None, "retryable"]
     assert part.column("sqlstate").to_pylist() == [None, "55P03"]
     assert pa.types.is_dictionary(part.schema.field("error_class").type)
+
+
+DURING_A_LOAD = """
+import sys
+from collections import deque
+from pathlib import Path
+from bench import collect
+from bench.record import STATUS_OK, Recorder
+from bench.results import RunKey, RunWriter
+
+outbox = deque()
+recorder = Recorder(0, outbox)
+recorder.add(0, 0, 0, STATUS_OK, -1, 1, 5, 5, 6, 7)
+recorder.flush()
+writer = RunWriter(Path(sys.argv[1]), RunKey(run_id="r", backend="b", dataset="d", workload="w", load="l"))
+write = lambda table: writer.add_samples(table, repetition=1)
+collector = collect.Collector(operations=["a"], measure_ns=0, write=write)
+collect.make_ready()
+before = set(sys.modules)
+collector.add(outbox[0], [])
+collector.flush()
+print(sorted(name for name in set(sys.modules) - before if name.partition(".")[0] in {"numpy", "pandas", "pyarrow"}))
+"""
+
+
+def test_nothing_large_is_imported_when_the_first_samples_come(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", DURING_A_LOAD, tmp_path / "run"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

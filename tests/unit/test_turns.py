@@ -77,7 +77,8 @@ def test_a_client_need_not_ask_where_the_window_alone_decides(think_time_ns, ite
     assert OpenTurns(Listed([0]), window()).prompt_until_ns == 0
 
 
-BOTH = [KnownBackend(), NullBackend(nonblocking=True)]
+BOTH = [KnownBackend(service_s=0.0005), NullBackend(nonblocking=True)]
+"""The first waits a little, since a thread that never does may leave the interpreter to no other for a long time."""
 
 
 @pytest.mark.parametrize("backend", BOTH, ids=["threads", "readiness"])

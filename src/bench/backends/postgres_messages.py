@@ -5,12 +5,14 @@ Source: PostgreSQL documentation, chapter "Frontend/Backend Protocol", sections 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import TYPE_CHECKING
 
 import psycopg
+
+from bench.model import ColumnRows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +55,7 @@ def int4_columns(rows: Sequence[Sequence[Value]]) -> list[np.ndarray] | None:
     import numpy as np
 
     found = []
-    for column in zip(*rows, strict=True):
+    for column in rows.columns if isinstance(rows, ColumnRows) else zip(*rows, strict=True):
         if set(map(type, column)) != {int}:
             return None
         try:
@@ -61,6 +63,25 @@ def int4_columns(rows: Sequence[Sequence[Value]]) -> list[np.ndarray] | None:
         except OverflowError:
             return None
     return found
+
+
+class Int4Messages(Sequence[bytes]):
+    """Messages of one size, written at once."""
+
+    def __init__(self, written: np.ndarray) -> None:
+        self.written = written
+        """uint8, shape (messages, bytes)."""
+
+    def __len__(self) -> int:
+        return len(self.written)
+
+    def __getitem__(self, at: int) -> bytes:  # type: ignore[override]  # nobody asks for several
+        message: bytes = self.written[at].tobytes()
+        return message
+
+    def __iter__(self) -> Iterator[bytes]:
+        messages: list[bytes] = self.written.view(f"V{self.written.shape[1]}").ravel().tolist()
+        return iter(messages)
 
 
 class Bound:
@@ -76,7 +97,7 @@ class Bound:
         """The message for zeros in binary form, over which the values are laid."""
         self._values_at = len(self._int4) - len(ANSWER) - 8 * parameters
 
-    def int4_messages(self, columns: Sequence[np.ndarray], rows: int) -> list[bytes]:
+    def int4_messages(self, columns: Sequence[np.ndarray], rows: int) -> Int4Messages:
         """All that is sent for each row of whole numbers, which go in binary form: all messages are written at once.
 
         Args:
@@ -91,8 +112,7 @@ class Bound:
         for position, column in enumerate(columns):
             at = self._values_at + 8 * position + 4
             written[:, at : at + 4] = column.view(np.uint8).reshape(rows, 4)
-        found: list[bytes] = written.view(f"V{size}").ravel().tolist()
-        return found
+        return Int4Messages(written)
 
     def message(self, values: Sequence[Buffer | None]) -> bytes:
         """All that is sent for a row of values, each as text, or None: NULL."""

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import psycopg
 
 from bench.backends import postgres_messages as messages
-from bench.backends.line import Line, Send
+from bench.backends.in_flight import Messages
 from bench.backends.postgres_libpq import INT4_OID, OTHER_KIND, Encoded, LibpqSession
 from bench.backends.postgres_session import begin_text, classify, undone
-from bench.errors import BackendError
 from bench.model import ErrorClass, Row, Statement, Value
 
 if TYPE_CHECKING:
     from bench.backends.base import Call, Count
+    from bench.backends.line import Line
     from bench.backends.postgres_names import StatementNames
     from bench.backends.postgres_session import Connection
 
@@ -106,6 +106,19 @@ class WireSession(LibpqSession):
         sql, types = self._names.statement(name)
         return messages.parse(name, sql.encode(), types) + message, name
 
+    def written(self, statement: Statement, encoded: Sequence[Sequence[Value]]) -> Messages | None:
+        """What is sent for values that `encode` gave; None: a statement that they are for is not prepared yet."""
+        given: Sequence[object] = encoded
+        if isinstance(given, messages.Int4Messages):
+            if self.int4_name(statement) not in self.prepared:
+                return None
+            return Messages.of_one_size(given.written.reshape(-1), len(given))
+        if self.int4_name(statement) not in self.prepared and any(type(one) is bytes for one in given):
+            return None
+        if any(type(one) is Written and one.name not in self.prepared for one in given):
+            return None
+        return Messages.joined([one.message if isinstance(one, Written) else cast("bytes", one) for one in given])
+
     def write(self, message: bytes) -> int:
         """Send as much as goes at once; gives how many bytes that was.
 
@@ -185,7 +198,11 @@ class WireSession(LibpqSession):
     def line(self, *, counting: bool = False) -> Line:
         """The same connection, used without waiting; through libpq for those who look at the rows."""
         self._wait(blocking=False)
-        return WireLine(self) if counting else super().line()
+        if not counting:
+            return super().line()
+        from bench.backends.postgres_wire_line import WireLine
+
+        return WireLine(self)
 
     # ---- waiting for each answer
 
@@ -279,109 +296,3 @@ class WireSession(LibpqSession):
         if self._blocking != blocking and not self.gone:
             os.set_blocking(self.pgconn.socket, blocking)
             self._blocking = blocking
-
-
-class WireLine(Line):
-    """A connection whose messages are written and read here."""
-
-    def __init__(self, session: WireSession) -> None:
-        self._session = session
-        self._fd = session.pgconn.socket
-        self._known = session.ends.get
-        self._size = READ_BYTES
-        self._rest = b""
-        """What the connection has not taken yet."""
-        self._careful = False
-        """The answer under way is to be read message by message: it is long, or prepares a statement."""
-        self._preparing = b""
-        """The name of that statement."""
-        self._committing = False
-
-    def fileno(self) -> int:
-        """The connection's socket."""
-        return self._fd
-
-    def prepare(self, statement: Statement) -> Send:
-        """Prepared on the server together with its first execution with values of these types."""
-        session, prepared, fd, write = self._session, self._session.prepared, self._fd, os.write
-        int4_name = session.int4_name(statement)
-
-        def send(values: Sequence[Value]) -> None:
-            given: object = values
-            if type(given) is bytes and int4_name in prepared:
-                message = given
-            elif type(given) is Written and given.name in prepared:
-                message = given.message
-            else:
-                message, self._preparing = session.message(statement, values)
-                self._careful = True
-                if session.gone:
-                    raise psycopg.OperationalError("the connection is closed")
-            try:
-                written = write(fd, message)
-            except OSError:
-                written = session.write(message)
-            if written != len(message):
-                self._rest, self.unsent = message[written:], True
-
-        return send
-
-    def begin(self, isolation: str = "") -> Send:
-        """By `BEGIN`."""
-        return self._command(messages.query(begin_text(isolation)))
-
-    def commit(self) -> Send:
-        """By `COMMIT`; a rollback that the server makes of it is an error."""
-        return self._command(COMMIT, committing=True)
-
-    def rollback(self) -> Send:
-        """By `ROLLBACK`."""
-        return self._command(ROLLBACK)
-
-    def _command(self, message: bytes, *, committing: bool = False) -> Send:
-        write = self._session.write
-
-        def send(_: Sequence[Value]) -> None:
-            self._committing = committing
-            if (written := write(message)) != len(message):
-                self._rest, self.unsent = message[written:], True
-
-        return send
-
-    def flush(self) -> bool:
-        """Send what is left; the server answers nothing before it has all of it."""
-        self._rest = self._rest[self._session.write(self._rest) :]
-        self.unsent = bool(self._rest)
-        return self.unsent
-
-    def receive(self) -> int | None:
-        """Rows returned or changed, when the answer is there to its end."""
-        if self._careful:
-            return self._heard(self._session.read(READ_ON_BYTES))
-        try:
-            data = os.read(self._fd, self._size)
-        except OSError:
-            return self._heard(self._session.read(self._size))
-        rows = self._known(data[data.rfind(COMPLETE) :])
-        if rows is not None:
-            return rows
-        self._size = max(self._size, next_size(data))
-        return self._heard(data)
-
-    def _heard(self, data: bytes | None) -> int | None:
-        """An answer that is longer, the first of its kind, or an error."""
-        if data is None:
-            return None
-        self._careful = False
-        preparing, self._preparing = self._preparing, b""
-        answer = self._session.heard(data, preparing)
-        if answer is None:
-            self._careful, self._preparing = True, preparing
-            return None
-        if self._committing and answer.tag == b"ROLLBACK":
-            raise undone()
-        return answer.rows
-
-    def rows(self) -> Sequence[Row]:
-        """Refused: whoever looks at rows gets another line, see `WireSession.line`."""
-        raise BackendError("this side of a session counts rows only")

@@ -67,7 +67,13 @@ class Client:
         self.keeps_query_ids = self.assignment.backend.capabilities.server_timing
         self._measure_ns = 0
         self.connect()
-        self.questions = Questions(self.assignment, self.number, Answering(encode=self.encode, rows=self.rows))
+        answering = Answering(encode=self.encode, rows=self.rows)
+        self.questions = Questions(self.assignment, self.number, answering, stocked=self.compiled)
+
+    @property
+    def compiled(self) -> bool:
+        """Whole operations may be left to compiled code."""
+        return False
 
     def encode(self, statement: Statement, rows: Sequence[Sequence[Value]]) -> Iterable[Sequence[Value]]:
         """Values as the session sends them; by the session of the moment, since one that is lost is replaced."""
@@ -97,6 +103,12 @@ class Client:
         self.give_up_ns = window.end_ns + (int(load.drain_s * NS_PER_S) if load.iterations or open_turns else 0)
         self.turns = open_turns or ClosedTurns(load.schedule(self.number, window.start_ns), window, load.iterations)
         self._measure_ns = window.measure_ns
+
+    @property
+    def prompt_until_ns(self) -> int:
+        """Before this it starts an operation whenever it is free, and is in the same phase; 0: it asks each time."""
+        until_ns = self.turns.prompt_until_ns
+        return until_ns if self.phase is Phase.MEASUREMENT else min(until_ns, self._measure_ns)
 
     def may_start(self) -> bool:
         """It was not stopped, perhaps while it waited."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.drive import readiness
 from bench.drive.assignment import NEVER_NS
-from bench.drive.lane import Lane, LineClient
+from bench.drive.lane import CompiledClient, Lane, LineClient
 from bench.drive.pace import Pace, finer_timers
 from bench.drive.pipelined import PipelinedLane
 from bench.drive.readiness import ReadinessLoop
@@ -24,18 +24,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bench.backends.base import Database
+    from bench.backends.in_flight import Serve
     from bench.drive.assignment import Assignment, Window
     from bench.drive.client import Client
     from bench.model import Phase
 
-Loop = Literal["threads", "readiness"]
+Loop = Literal["threads", "readiness", "compiled"]
+"""How clients wait for their answers: each in a thread, or all in one loop, most of which compiled code may do."""
 
 
 def loop_for(assignment: Assignment) -> Loop:
-    """Readiness, where sessions need not wait and there are several: one alone loses nothing by waiting."""
+    """One loop, where sessions need not wait and there are several: one alone loses nothing by waiting."""
     able = assignment.backend.capabilities.nonblocking and readiness.supported()
     alone = len(assignment.clients) == 1 and not assignment.backend.capabilities.pipelined
-    return "readiness" if able and not alone else "threads"
+    return "compiled" if able and not alone else "threads"
 
 
 class Crew:
@@ -59,7 +61,7 @@ class Crew:
         """When the clients were told to start nothing more."""
         threads = self.loop == "threads"
         self.recorders = [Recorder(at, self.outbox) for at in range(len(assignment.clients) if threads else 1)]
-        kind = BlockingClient if threads else LineClient
+        kind: type[Client] = {"threads": BlockingClient, "readiness": LineClient, "compiled": CompiledClient}[self.loop]
 
         def client(place: int) -> Client:
             return kind(
@@ -71,6 +73,7 @@ class Crew:
 
         with ThreadPoolExecutor(assignment.backend.capabilities.parallel_connects, "connect") as pool:
             self.clients: Sequence[Client] = list(pool.map(client, range(len(assignment.clients))))
+        self._compiled_serve = self._compiled_code() if self.loop == "compiled" else None
         self._blocking = [client for client in self.clients if isinstance(client, BlockingClient)]
         self._watchdog = Watchdog(self._blocking)
         self._threads: list[threading.Thread] = []
@@ -119,12 +122,32 @@ class Crew:
         clients = [client for client in self.clients if isinstance(client, LineClient)]
         lanes = [PipelinedLane(one, window) if one.line.depth > 1 else Lane(one, window) for one in clients]
         try:
-            ReadinessLoop(lanes, pace=self._assignment.load.pace).run(window)
+            self._loop_of(lanes).run(window)
         except Exception as error:  # noqa: BLE001  # as above
             self.failures.append((", ".join(getattr(error, "__notes__", ["the loop"])), error))
             self.stop()
         finally:
             self.recorders[0].flush()
+
+    def _compiled_code(self) -> Serve | None:
+        """What runs whole operations, ready to be used; None: nothing does, for these clients."""
+        clients = (client for client in self.clients if isinstance(client, LineClient))
+        serve = next((client.line.serve for client in clients if client.compiled), None)
+        if serve is None:
+            self.loop = "readiness"
+            return None
+        from bench.drive.compiled import make_ready
+
+        make_ready(serve)
+        return serve
+
+    def _loop_of(self, lanes: Sequence[Lane]) -> ReadinessLoop:
+        pace = self._assignment.load.pace
+        if self._compiled_serve is None:
+            return ReadinessLoop(lanes, pace=pace)
+        from bench.drive.compiled import CompiledLoop
+
+        return CompiledLoop(lanes, self.recorders[0], self._compiled_serve, pace=pace)
 
     @property
     def busy(self) -> bool:
@@ -149,7 +172,7 @@ class Crew:
         return dropped
 
     def stop(self) -> None:
-        """Ask every client to end after the operation under way."""
+        """Ask every client to end after the operation under way; compiled code hears of it within 20 ms."""
         self._ended_ns = min(self._ended_ns, time.monotonic_ns())
         for client in self.clients:
             client.stopped = True

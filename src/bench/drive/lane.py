@@ -7,24 +7,42 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from bench.drive.client import CANCEL_AGAIN_NS, IDLE, RECONNECT_PAUSE_S, Client
 from bench.drive.readiness import READABLE, WRITABLE
 from bench.drive.turns import OWN_ORDER
-from bench.model import ErrorClass, Phase, RenderedOperation, Row
+from bench.model import ErrorClass, Phase, RenderedOperation, Row, Value
 from bench.record import STATUS_OK
 
 if TYPE_CHECKING:
     from bench.backends.line import Line, Send
     from bench.drive.assignment import Window
+    from bench.drive.questions import Script
     from bench.drive.readiness import ReadinessLoop
     from bench.drive.turns import Turn
 
-Wait: TypeAlias = int | Callable[[], object] | None
-"""What a client waits for: an instant of the monotonic clock, work to be done aside, or None: its descriptor."""
+COMPILED: Literal["compiled"] = "compiled"
+Wait: TypeAlias = int | Callable[[], object] | Literal["compiled"] | None
+"""What a client waits for: an instant of the monotonic clock, work to be done aside, operations to be run by
+compiled code (`COMPILED`), or None: its descriptor."""
 Life: TypeAlias = Generator[Wait, object, None]
 MEASUREMENT = Phase.MEASUREMENT
+STAYS_AFTER_FAILURE = 1_024
+"""Operations: where failures are many, to hand clients over and back costs more than it saves."""
+
+
+class Begun(NamedTuple):
+    """An operation of a client that compiled code had begun, and leaves to the client itself."""
+
+    position: int
+    script: Script
+    """All of its steps, for a retry."""
+    steps: Script
+    """The step that is under way, as `SENT`, and those after it."""
+    start_ns: int
+    rows: int
+    """Of the steps before."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -43,17 +61,34 @@ class LineClient(Client):
         return self.line.rows()
 
 
+@dataclass(kw_only=True, eq=False)
+class CompiledClient(LineClient):
+    """A client whose operations may be left to compiled code, where its driver has such code."""
+
+    @property
+    def compiled(self) -> bool:
+        """There is such code, and the client starts an operation whenever it is free."""
+        load, workload = self.assignment.load, self.assignment.workload
+        if self.keeps_query_ids or not workload.scripted or load.open_loop or load.iterations:
+            return False
+        return load.schedule(self.number, 0).prompt and self.line.serve is not None
+
+
 class Lane:
     """What the loop knows of one client."""
 
     def __init__(self, client: LineClient, window: Window) -> None:
         self.client = client
+        self.free_ns = window.start_ns
+        """When it became free, while somebody else looks after it."""
         self.loop: ReadinessLoop
         self.elsewhere = False
         """It waits for something else than its descriptor."""
         self.unheard = False
         """The loop does not listen to its descriptor at present."""
         self.descriptor = client.line.fileno()
+        self._stays = 0
+        """So many operations more are not left to compiled code."""
         self._next_cancel_ns = 0
         self._cancel: threading.Thread | None = None
         """Sends, or has sent, a cancel for the attempt under way: nothing else may be sent that it could hit."""
@@ -67,6 +102,7 @@ class Lane:
         next_operation, next_script = client.questions.next_operation, client.questions.next_script
         timeouts_ns, keeps_ids = client.timeouts_ns, client.keeps_query_ids
         sends, line, receive = client.sends, client.line, client.line.receive
+        begun = None
         while not client.stopped:
             if free_ns < prompt_until_ns:
                 intended_ns, position = free_ns, next_operation()
@@ -74,21 +110,23 @@ class Lane:
                 turn = yield from self._turn(free_ns)
                 if turn is None:
                     break
-                intended_ns, position = turn
+                (intended_ns, position), begun = turn
                 if position == OWN_ORDER:
                     position = next_operation()
-                if client.phase is MEASUREMENT:
+                if client.phase is MEASUREMENT and not client.compiled:
                     prompt_until_ns = client.turns.prompt_until_ns
-            script, attempt = next_script[position](), 0
+            script, attempt = begun.script if begun else next_script[position](), 0
             ready_ns = intended_ns if intended_ns > free_ns else free_ns
             while True:
                 if self.unheard:
                     self.loop.watch(self)
-                calls, rows = sends[position], 0
+                calls, rows, steps = sends[position], 0, script
                 start_ns = end_ns = now()
+                if begun:
+                    start_ns, rows, steps, begun = begun.start_ns, begun.rows, begun.steps, None
                 client.deadline_ns = start_ns + timeouts_ns[position]
                 try:
-                    for at, values in script:
+                    for at, values in steps:
                         calls[at](values)
                         if line.unsent:
                             yield from self._write_on()
@@ -118,9 +156,26 @@ class Lane:
                     break
         client.deadline_ns = IDLE
 
-    def _turn(self, free_ns: int) -> Generator[Wait, object, Turn | None]:
-        """The next turn, when its time has come; None: nothing more is to be started."""
+    def _compiled(self, free_ns: int) -> Generator[Wait, object, Begun | None]:
+        """Have operations run by compiled code until one needs the interpreter; gives it, if it is under way."""
+        self.free_ns = free_ns
+        begun = yield COMPILED
+        assert begun is None or isinstance(begun, Begun)
+        if begun is None and self._cancel is not None:
+            yield from self._cancel_is_over()
+        return begun
+
+    def _turn(self, free_ns: int) -> Generator[Wait, object, tuple[Turn, Begun | None] | None]:
+        """The next turn, when its time has come, perhaps begun already; None: nothing more is to be started."""
         client = self.client
+        self._stays -= 1
+        if client.compiled and free_ns < client.prompt_until_ns and self._stays < 0:
+            begun = yield from self._compiled(free_ns)
+            free_ns = self.free_ns
+            if begun:
+                return (free_ns, begun.position), begun
+            if not client.may_start():
+                return None
         turn = client.turns.take(free_ns)
         if turn is None:
             return None
@@ -132,7 +187,7 @@ class Lane:
                 return None
         if client.phase is not MEASUREMENT:
             client.enter_phase(turn[0])
-        return turn
+        return turn, None
 
     def _write_on(self) -> Generator[Wait, object, None]:
         """Send the rest of what was too much at once."""
@@ -170,7 +225,7 @@ class Lane:
         self, position: int, attempt: int, error: Exception, times: tuple[int, int, int, int]
     ) -> Generator[Wait, object, ErrorClass]:
         """Keep what went wrong, and bring the session back to where the next attempt can begin."""
-        self.client.deadline_ns = IDLE
+        self.client.deadline_ns, self._stays = IDLE, STAYS_AFTER_FAILURE
         operation = self.client.operations[position]
         found = error_class = self.client.record_failure(position, attempt, error, times)
         yield from self._cancel_is_over()
@@ -215,6 +270,12 @@ class Lane:
 
 
 def _sends(line: Line, operation: RenderedOperation) -> list[Send]:
-    """By the position of a step: the statements, and from the end `BEGIN` and `COMMIT`."""
+    """By the position of a step: the statements, and from the end `BEGIN`, `COMMIT` and `SENT`."""
     sends = [line.prepare(statement) for statement in operation.statements]
-    return [*sends, line.commit(), line.begin(operation.isolation)] if operation.transactional else sends
+    if not operation.transactional:
+        return [*sends, _nothing, _nothing, _nothing]
+    return [*sends, _nothing, line.commit(), line.begin(operation.isolation)]
+
+
+def _nothing(_: Sequence[Value]) -> None:
+    """What is sent for a step that was sent already."""

@@ -139,6 +139,8 @@ class ReadinessLoop:
 
     def _arrange(self, lane: Lane, wait: Wait) -> None:
         lane.elsewhere = True
+        if isinstance(wait, str):
+            raise TypeError("only a CompiledLoop runs compiled code")
         if isinstance(wait, int):
             heapq.heappush(self._due, (wait, next(self._numbers), lane))
         elif wait is not None:

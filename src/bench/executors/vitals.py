@@ -27,7 +27,7 @@ class WorkerFacts:
     pid: int
     clients: int
     loop: str
-    """`threads`, where each client waited in its own, or `readiness`, where one served all of them."""
+    """`threads`, where each client waited in its own, `readiness`, where one served all, or `compiled`: so too."""
     cpu_s: float
     elapsed_s: float
     voluntary_switches: int
