@@ -19,6 +19,7 @@ SEARCH = (
 )  # fmt: skip
 
 
+@pytest.mark.alone  # beside other tests a core may not be free when an arrival is due
 def test_a_real_server_gets_the_rate_that_is_asked(home, tmp_path):
     words = ("workload=points", "load=open", "load.rate_per_s=200", "load.duration_s=6", "load.warm_up_s=1")
     done = bench(*words, "load.arrival_process=uniform", "load.processes=2", home=home, cwd=tmp_path)
