@@ -2,10 +2,14 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from snowflake.connector.errors import Error, ProgrammingError
+
+from bench.emulator.errors import SqlError
+from bench.emulator.sessions import Execution
 
 LONG = "select count(*) from table(generator(rowcount => 100000000)) a, table(generator(rowcount => 1000)) b"
 SOON_S = 2.0
@@ -175,6 +179,26 @@ def test_another_session_ends_this_one(connect, ask):
     assert time.monotonic() - before < SOON_S
     assert ask("update t set a = a + 2") == [(1, 0)]
     assert ask("select a from t") == [(2,)]
+
+
+def test_what_an_aborted_session_had_locked_is_free_when_the_abort_is_answered(connect, ask):
+    ask("create table t as select 0 as a")
+    for number in range(1, 4):
+        victim = connect(schema=ask.schema)
+        victim.cursor().execute("begin")
+        victim.cursor().execute("update t set a = a + 100")
+        wait = start(victim.cursor(), LONG)
+        ask(f"select system$abort_session({victim.session_id})")
+        assert ask("update t set a = a + 1") == [(1, 0)]
+        assert ask("select a from t") == [(number,)]
+        assert wait() == (390111, "08001")
+
+
+def test_a_statement_that_comes_to_a_session_that_has_just_ended_is_told_so():
+    late = Execution(SimpleNamespace(ended=True), request="late")
+    with pytest.raises(SqlError) as error:
+        late.check()
+    assert (error.value.errno, error.value.sqlstate) == (390111, "08001")
 
 
 def test_many_sessions_at_once(connect, ask):

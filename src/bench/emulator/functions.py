@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 VERSION = "9.99.0 emulator"
 REGION = "EMULATOR"
 ACCOUNT = "EMULATOR"
+ABORT_INTERVAL_S = 0.05
+"""How often a statement that waits for the end of another session sees whether it is to end itself."""
 CURRENT: dict[str, Callable[[Session], str | None]] = {
     "CURRENT_WAREHOUSE": lambda session: (
         session.warehouse if session.account.warehouses.find(session.warehouse) else None
@@ -88,8 +90,12 @@ def _abort_session(execution: Execution, arguments: list[str]) -> str:
         raise errors.SqlError(90117, "22000", f"Session {arguments[0]} does not exist")
     found.ended = True
     found.cancel_all(errors.session_gone())
-    # Not here: it waits until what runs in that session has ended, which may be this statement.
-    threading.Thread(target=execution.session.account.sessions.remove, args=[found.token], daemon=True).start()
+    # In a thread: it waits until what runs in that session has ended, which may be this statement, or wait for this.
+    ending = threading.Thread(target=execution.session.account.sessions.remove, args=[found.token], daemon=True)
+    ending.start()
+    while ending.is_alive() and found is not execution.session:
+        execution.check()
+        ending.join(ABORT_INTERVAL_S)
     return "session was aborted"
 
 

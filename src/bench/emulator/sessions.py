@@ -49,10 +49,12 @@ class Execution:
         """Go on only while nobody wants the statement to end.
 
         Raises:
-            SqlError: Somebody does.
+            SqlError: Somebody does, or its session has ended, perhaps before it was known to run in it.
         """
         if self.refusal is not None:
             raise self.refusal
+        if self.session.ended:
+            raise errors.session_gone()
 
     def _interrupt(self) -> None:
         while not self.ended.wait(INTERRUPT_INTERVAL_S):
